@@ -1,0 +1,98 @@
+# Everything runs in .venv, which these targets make and keep up to date; `make` alone lists them.
+# What is installed is keyed on the contents of the locks and of pyproject.toml, never on file times.
+
+PYTHON  ?= python3
+PROFILE ?= quick
+TORCH   ?= torch
+JAX     ?= jax
+
+BIN  := .venv/bin
+RUN  := $(BIN)/python -m theorylab
+ARGS  = --profile $(PROFILE) $(if $(BACKEND),--backend $(BACKEND)) $(if $(DEVICE),--device $(DEVICE)) \
+        $(if $(SEED),--seed $(SEED)) $(if $(JOBS),-j $(JOBS)) $(if $(ONLY),--only $(ONLY))
+
+COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group build --universal --generate-hashes --quiet \
+          --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+# An interpreter named on the command line or in the environment is compared with the one that .venv was made with.
+CHOSEN := $(if $(filter file,$(origin PYTHON)),,--chosen)
+
+# $(call install,FOLDER,STAMPS,LOCK,ADDITIONS): unless one of the stamps holds the key, install under the first one's name.
+define install
+@key="`cat pyproject.toml requirements.lock requirements-dev.lock | cksum` $(4)"; \
+if [ -z "$(CHOSEN)" ] && [ ! -e $(1)/unfinished ] && [ "`cat $(1)/place 2>&1`" = "$(CURDIR)" ]; then \
+  for stamp in $(2); do [ "`cat $(1)/$$stamp.installed 2>&1`" != "$$key" ] || exit 0; done; \
+fi; \
+command -v "$(PYTHON)" >/dev/null || { \
+  echo "theorylab: there is no $(PYTHON). Install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }; \
+"$(PYTHON)" tools/environment.py $(1) --stamp $(firstword $(2)) --key "$$key" $(CHOSEN) \
+  $(if $(3),--lock $(3)) $(if $(4),--add $(4:%='%'))
+endef
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help figures verify test format bench lab gallery backends test-backends lock clean distclean main dev
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@echo
+	@echo '  Variables: PROFILE=quick|full  BACKEND=numpy|torch|cupy|jax  DEVICE=cpu|cuda  SEED=n  JOBS=n'
+	@echo '             ONLY=a chapter or notebook  PYTHON=the interpreter that makes .venv'
+
+main:
+	$(call install,.venv,main dev,requirements.lock)
+
+dev:
+	$(call install,.venv,dev,requirements-dev.lock)
+
+figures: main  ## run what changed and write figures/; fails when a claim is not upheld
+	@$(RUN) figures $(ARGS)
+
+verify: main  ## check every claim without notebooks
+	@$(RUN) verify $(ARGS)
+
+test: dev  ## lint, types, import contracts, tests
+	@echo '== ruff: style'
+	@$(BIN)/python -m ruff check
+	@echo '== ruff: format'
+	@$(BIN)/python -m ruff format --check
+	@echo '== mypy: types'
+	@$(BIN)/python -m mypy
+	@echo '== import-linter: who may import whom'
+	@$(BIN)/python -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
+	@echo '== pytest'
+	@$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS))
+
+format: dev  ## put code and notebooks into the project's format
+	@$(BIN)/python -m ruff check --fix
+	@$(BIN)/python -m ruff format
+
+bench: dev  ## compare with the peers, side by side
+	$(call install,.venv,bench,,threadpoolctl)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lab: ## open the notebooks in JupyterLab, from an environment of its own
+	$(call install,.venv-lab,lab,requirements.lock,jupyterlab ipywidgets)
+	@.venv-lab/bin/python -m jupyterlab notebooks
+
+gallery: figures  ## copy the figures that the README shows to docs/gallery/
+	@mkdir -p docs/gallery
+	@for figure in $(GALLERY); do cp figures/$$figure docs/gallery/; done
+
+backends: dev  ## add torch and JAX to .venv; TORCH=... and JAX=... name versions
+	$(call install,.venv,backends,,$(TORCH) $(JAX))
+
+test-backends: backends  ## the tests of arrays and theory on every backend installed
+	@$(BIN)/python -m pytest tests/contracts/test_namespaces.py tests/test_arrays.py
+
+lock: dev  ## lock the dependencies of pyproject.toml, keeping what is locked; UPGRADE=1 takes the newest
+	@$(COMPILE) --output-file requirements.lock
+	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:  ## remove what the build made: figures, its state, caches
+	@find figures -mindepth 1 ! -name README.md -delete
+	@rm -rf .theorylab .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis build dist
+	@find theorylab tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## the same, and the environments
+	@rm -rf .venv .venv-lab theorylab.egg-info

@@ -1,0 +1,11 @@
+from . import arrays as arrays
+from . import claims as claims
+from . import datasets as datasets
+from . import evidence as evidence
+from . import figures as figures
+from . import numerics as numerics
+from . import outputs as outputs
+from . import randomness as randomness
+from . import sweeps as sweeps
+from . import validation as validation
+from ._version import __version__ as __version__
