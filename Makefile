@@ -19,7 +19,7 @@ CHOSEN := $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 # $(call install,FOLDER,STAMPS,LOCK,ADDITIONS): unless one of the stamps holds the key, install under the first one's name.
 define install
-@key="`cat pyproject.toml requirements.lock requirements-dev.lock |XX\
+@key="`cat pyproject.toml requirements.lock requirements-dev.lock | cksum`$(if $(4), $(4))"; \
 if [ -z "$(CHOSEN)" ] && [ ! -e $(1)/unfinished ] && [ "`cat $(1)/place 2>&1`" = "$(CURDIR)" ]; then \
   for stamp in $(2); do [ "`cat $(1)/$$stamp.installed 2>&1`" != "$$key" ] || exit 0; done; \
 fi; \
