@@ -127,7 +127,11 @@ def main(arguments=None):
     if flaw is not None:
         environment.make(flaw)
     environment.unfinished.touch()
-    environment.install(options.lock, options.add)
+    try:
+        environment.install(options.lock, options.add)
+    except SystemExit:  # pip gave up by itself, and leaves what was there as it was
+        environment.unfinished.unlink()
+        raise
     environment.place.write_text(str(Path.cwd()), encoding="utf-8")
     stamp.write_text(options.key + "\n", encoding="utf-8")
     environment.unfinished.unlink()
