@@ -1,0 +1,107 @@
+"""Run claims without notebooks: the short way from an edit of the theory to a verdict."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from theorylab.suite.ledger import CRASHED, Entry
+from theorylab.suite.project import Project, UsageError, suggestion
+
+__all__ = ["claims_by_chapter", "run_claims"]
+
+
+def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str, Any], *, jobs: int) -> list[Entry]:
+    """Run claims and return the ledger; nothing is written.
+
+    Parameters
+    ----------
+    project : Project
+        Whose package holds the claims.
+    wanted : sequence of str
+        Chapters and claim ids; all claims when empty.
+    conditions : mapping
+        Profile, seed, backend and device.
+    jobs : int
+        Claims at a time, each in a process of its own when more than one.
+
+    Returns
+    -------
+    list of Entry
+        A claim that raises, or a claims module that cannot be imported, is an entry with status ``crashed``.
+
+    Raises
+    ------
+    UsageError
+        If a name is neither a chapter nor a claim.
+    """
+    claims, broken = claims_by_chapter(project)
+    if broken:
+        sys.stderr.write(broken)
+        return [Entry.without_result("-", "import", CRASHED, broken.splitlines()[-1])]
+    ids = _selected(claims, wanted)
+    arguments = [(str(project.root), project.package, id_, dict(conditions)) for id_ in ids]
+    if min(jobs, len(ids)) <= 1:
+        return [_run_one(*given) for given in arguments]
+    # Fresh processes rather than forks: array libraries with threads or a GPU do not survive a fork.
+    with ProcessPoolExecutor(min(jobs, len(ids)), mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_run_one, *zip(*arguments, strict=True)))
+
+
+def claims_by_chapter(project: Project) -> tuple[dict[str, list[str]], str]:
+    """Ids of all claims of a project.
+
+    Parameters
+    ----------
+    project : Project
+        Whose package holds the claims.
+
+    Returns
+    -------
+    claims : dict of str to list of str
+        Chapter to ids.
+    broken : str
+        Traceback of the import of the claims; empty when they could be imported.
+    """
+    claims: dict[str, list[str]] = {}
+    try:
+        for id_, claim in _discover(str(project.root), project.package).items():
+            claims.setdefault(claim.chapter, []).append(id_)
+    except Exception:  # a broken chapter is reported, whatever it raises
+        return {}, traceback.format_exc()
+    return claims, ""
+
+
+def _selected(claims: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[str]:
+    everything = [id_ for ids in claims.values() for id_ in ids]
+    chosen: set[str] = set()
+    for name in wanted:
+        if name not in claims and name not in everything:
+            raise UsageError(f"{name!r} is neither a chapter nor a claim. {suggestion(name, [*claims, *everything])}")
+        chosen.update(claims.get(name, [name]))
+    return [id_ for id_ in everything if id_ in chosen or not wanted]
+
+
+def _discover(root: str, package: str) -> dict[str, Any]:
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    claims = importlib.import_module("theorylab.claims")
+    found: dict[str, Any] = claims.discover(package)
+    return found
+
+
+def _run_one(root: str, package: str, id_: str, conditions: Mapping[str, Any]) -> Entry:
+    claim = _discover(root, package)[id_]
+    try:
+        return Entry.from_record(claim.run(**conditions).to_record())
+    except Exception as error:  # one claim that crashes does not keep the others from being judged
+        traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        note = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+        return Entry.without_result(claim.chapter, id_.removeprefix(f"{claim.chapter}."), CRASHED, note)
