@@ -40,9 +40,10 @@ print(_json.dumps([[name, getattr(module, "__file__", None) or ""] for name, mod
 class StoppedError(Exception):
     """A notebook did not run to its end, or loaded what its closure does not hold."""
 
-    def __init__(self, message: str, traceback: list[str] | None = None) -> None:
+    def __init__(self, message: str, traceback: list[str] | None = None, *, in_cell: bool = True) -> None:
         super().__init__(message)
         self.traceback = traceback or []
+        self.in_cell = in_cell
 
 
 def main(spec_path: str) -> int:
@@ -65,7 +66,8 @@ def main(spec_path: str) -> int:
         with _private_jupyter(Path(spec_path).parent) as socket_folder:
             _run(spec, socket_folder)
     except StoppedError as stopped:
-        result = {"ok": False, "error": str(stopped), "traceback": stopped.traceback, **_place(Path(spec["executed"]))}
+        place = _place(Path(spec["executed"])) if stopped.in_cell else {}
+        result = {"ok": False, "error": str(stopped), "traceback": stopped.traceback, **place}
     else:
         result = {"ok": True}
     write_atomic(Path(spec_path).with_name("result.json"), json.dumps(result))
@@ -150,7 +152,7 @@ def _check_loaded(executed: Any, spec: dict[str, Any]) -> None:
     if not text:
         raise StoppedError("the notebook ended itself (sys.exit) before its last cell")
     root, environment = Path(spec["root"]).resolve(), Path(sys.prefix).resolve()
-    unknown = []
+    unknown = {}
     for name, file in json.loads(text):
         path = Path(file).resolve()
         of_package = name.split(".")[0] == spec["package"]
@@ -158,12 +160,15 @@ def _check_loaded(executed: Any, spec: dict[str, Any]) -> None:
         if not file or not (of_package or in_root) or name.startswith(f"{spec['package']}.suite"):
             continue
         if not in_root or path.relative_to(root).as_posix() not in spec["closure"]:
-            unknown.append(f"{name} ({path.relative_to(root).as_posix() if in_root else path})")
+            unknown[name] = path.relative_to(root).as_posix() if in_root else str(path)
     if unknown:
+        packages = {parent for name in unknown for parent in unknown if name.startswith(f"{parent}.")}
+        listed = ", ".join(f"{name} ({unknown[name]})" for name in sorted(unknown.keys() - packages))
         raise StoppedError(
-            f"the notebook loaded {', '.join(sorted(unknown))}, whose changes would not re-run it, since nothing that "
-            "it imports by name leads there. Import each module by name in a code cell "
-            f"(from {spec['package']}.chapter import module); code beside the notebook belongs in the package."
+            f"the notebook loaded {listed}, whose changes would not re-run it, since nothing that it imports by name "
+            f"leads there. Import each module by name in a code cell (from {spec['package']}.chapter import module); "
+            "code beside the notebook belongs in the package.",
+            in_cell=False,
         )
 
 

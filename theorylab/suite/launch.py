@@ -22,10 +22,10 @@ from typing import Any
 from theorylab.outputs import atomic_path
 from theorylab.suite.project import Notebook, Project
 
-__all__ = ["Launcher", "NotebookError", "StagedRun", "put_in_place", "remove_files"]
+__all__ = ["ONE_THREAD", "Launcher", "NotebookError", "StagedRun", "put_in_place", "remove_files"]
 
 #: One notebook, one core: parallelism is the build's business.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(eq=False)
@@ -182,7 +182,7 @@ class Launcher:
         search_path = [str(self.project.root), os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
-            **dict.fromkeys(_ONE_THREAD, "1"),
+            **dict.fromkeys(ONE_THREAD, "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
             "PYTHONHASHSEED": "0",
             "THEORYLAB_OUTPUT": str(output),

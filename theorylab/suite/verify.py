@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from theorylab.suite.launch import ONE_THREAD
 from theorylab.suite.ledger import CRASHED, Entry
 from theorylab.suite.project import Project, UsageError, suggestion
 
@@ -41,6 +44,8 @@ def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str,
     UsageError
         If a name is neither a chapter nor a claim.
     """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")  # as in a notebook; it counts for what is imported from here on
     claims, broken = claims_by_chapter(project)
     if broken:
         sys.stderr.write(broken)
@@ -51,7 +56,8 @@ def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str,
         return [_run_one(*given) for given in arguments]
     # Fresh processes rather than forks: array libraries with threads or a GPU do not survive a fork.
     with ProcessPoolExecutor(min(jobs, len(ids)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_run_one, *zip(*arguments, strict=True)))
+        futures = [pool.submit(_run_one, *given) for given in arguments]
+        return [_entry(future, id_) for future, id_ in zip(futures, ids, strict=True)]
 
 
 def claims_by_chapter(project: Project) -> tuple[dict[str, list[str]], str]:
@@ -94,6 +100,14 @@ def _discover(root: str, package: str) -> dict[str, Any]:
     claims = importlib.import_module("theorylab.claims")
     found: dict[str, Any] = claims.discover(package)
     return found
+
+
+def _entry(future: Future[Entry], id_: str) -> Entry:
+    try:
+        return future.result()
+    except BrokenProcessPool:  # after one worker has died, the pool gives up the claims that were still to come
+        chapter, _, name = id_.partition(".")
+        return Entry.without_result(chapter, name, CRASHED, "a worker process died; run claims one at a time with -j 1")
 
 
 def _run_one(root: str, package: str, id_: str, conditions: Mapping[str, Any]) -> Entry:

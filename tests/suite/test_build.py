@@ -1,0 +1,296 @@
+"""What runs again, and why: on toy notebooks, without kernels."""
+
+import io
+import os
+
+import pytest
+
+from tests.suite.toy import PARAMETERS
+from theorylab.suite import build as build_module
+from theorylab.suite.build import Build
+from theorylab.suite.plan import Plan
+from theorylab.suite.progress import PlainProgress
+from theorylab.suite.project import Project, UsageError
+
+GIVEN = {"profile": "quick", "seed": 0, "backend": "numpy", "device": "cpu"}
+EVERY = ["alpha/01_law", "alpha/02_tools", "beta/01_law"]
+
+
+@pytest.fixture
+def three(toy, without_kernels):
+    """Three notebooks: through the lazy facade, through it to another module, and by module."""
+    toy.write_notebook("alpha/01_law", "from toylab.alpha import law")
+    toy.write_notebook("alpha/02_tools", "from toylab.alpha import hammer")
+    toy.write_notebook("beta/01_law", "from toylab.beta import theory")
+    without_kernels.update({name: {f"{name}.svg": "<svg/>"} for name in EVERY})
+    return toy
+
+
+def build(toy, given=None, only=(), jobs=1, stream=None):
+    """Build anew, as a new process would; the outcome."""
+    project = Project.find(toy.root)
+    plan = Plan(project, project.select(only), {**GIVEN, **(given or {})})
+    return Build(plan, jobs=jobs, progress=PlainProgress(stream or io.StringIO())).run()
+
+
+def reasons(toy, name, given=None):
+    project = Project.find(toy.root)
+    plan = Plan(project, project.select([name]), {**GIVEN, **(given or {})})
+    return plan.reasons(plan.planned[name])
+
+
+def test_the_first_run_runs_all_and_the_second_none(three):
+    assert reasons(three, "beta/01_law") == ["it has not been run yet"]
+    assert sorted(build(three).ran) == EVERY
+    assert three.take_runs() == EVERY
+    assert build(three).up_to_date == EVERY
+    assert three.take_runs() == []
+    assert reasons(three, "beta/01_law") == []
+
+
+def touch(toy):
+    for path in toy.root.rglob("*.*"):
+        os.utime(path)
+
+
+def edit_prose(toy):
+    toy.write_notebook("beta/01_law", "from toylab.beta import theory", prose="## Better words\n and more")
+
+
+def edit_a_result(toy):
+    for path in (toy.root / "figures").rglob("*.svg"):
+        path.write_text("edited by hand")
+
+
+def change_an_unimported_module(toy):
+    toy.write_module("records.py", "changed = True")
+
+
+@pytest.mark.parametrize("act", [touch, edit_prose, edit_a_result, change_an_unimported_module])
+def test_what_runs_nothing(three, act):
+    build(three)
+    act(three)
+    assert build(three).ran == []
+
+
+def edit_shared(toy):
+    toy.write_module("shared.py", "scale = 3\n")
+
+
+def edit_theory_keeping_its_time(toy):
+    path = toy.root / "toylab/beta/theory.py"
+    stat = path.stat()
+    path.write_text("def law():\n    return 8\n")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def edit_chapter_init(toy):
+    path = toy.root / "toylab/alpha/__init__.py"
+    path.write_text(path.read_text() + "# more\n")
+
+
+def edit_code(toy):
+    toy.write_notebook("beta/01_law", "from toylab.beta import theory\nx = 2")
+
+
+def edit_default(toy):
+    toy.write_notebook("beta/01_law", "from toylab.beta import theory", parameters=PARAMETERS.replace("3", "4"))
+
+
+def edit_lock(toy):
+    (toy.root / "requirements.lock").write_text("numpy==2.1\n")
+
+
+def move_a_name(toy):
+    toy.write_module("alpha/__init__.pyi", "from .theory import law as law\nfrom .theory import law as hammer\n")
+
+
+def delete_a_result(toy):
+    (toy.root / "figures/alpha/02_tools.svg").unlink()
+
+
+@pytest.mark.parametrize(
+    ("act", "again", "why"),
+    [
+        # through the facade and through another module
+        (edit_shared, ["alpha/01_law"], ["toylab.shared (toylab/shared.py) changed"]),
+        (edit_theory_keeping_its_time, ["beta/01_law"], ["toylab.beta.theory (toylab/beta/theory.py) changed"]),
+        (edit_chapter_init, EVERY[:2], ["toylab.alpha (toylab/alpha/__init__.py) changed"]),
+        (edit_code, ["beta/01_law"], ['code cell 2 (work) under "The work" changed']),
+        (
+            edit_default,
+            ["beta/01_law"],
+            ['code cell 1 (settings) under "A toy" changed', "parameter size: 3 before, 4 now"],
+        ),
+        (edit_lock, EVERY, ["requirements.lock changed"]),
+        (delete_a_result, ["alpha/02_tools"], ["figures/alpha/02_tools.svg is missing"]),
+        (
+            move_a_name,
+            ["alpha/02_tools"],
+            [
+                "toylab.alpha.hammer came from toylab.alpha.tools:hammer before, from toylab.alpha.theory:law now",
+                "it now depends on toylab.alpha.theory (toylab/alpha/theory.py)",
+                "it now depends on toylab.shared (toylab/shared.py)",
+                "it no longer depends on toylab/alpha/tools.py",
+            ],
+        ),
+    ],
+)
+def test_what_runs_again_and_why(three, act, again, why):
+    build(three)
+    three.take_runs()
+    act(three)
+    assert reasons(three, again[-1]) == why
+    build(three)
+    assert three.take_runs() == again
+    assert build(three).ran == []
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"profile": "full"}, "parameter profile: 'quick' before, 'full' now"),
+        ({"seed": 1}, "parameter seed: 0 before, 1 now"),
+        ({"device": "cuda"}, "parameter device: 'cpu' before, 'cuda' now"),
+        ({"size": 9}, "parameter size: 3 before, 9 now"),
+    ],
+)
+def test_other_parameters_run_again(three, given, why):
+    build(three)
+    assert reasons(three, "beta/01_law", given) == [why]
+    assert sorted(build(three, given).ran) == EVERY
+    assert build(three, given).ran == []
+
+
+def test_a_parameter_equal_to_its_default_is_no_change(three):
+    build(three)
+    assert build(three, {"size": 3}).ran == []
+
+
+def test_an_added_cell_is_told(three):
+    build(three)
+    path = three.notebook_path("beta/01_law")
+    path.write_text(path.read_text().replace('"cells": [', '"cells": [{"cell_type": "code", "source": "1"}, '))
+    assert reasons(three, "beta/01_law") == ["code cells were added or removed: 2 before, 3 now"]
+
+
+def test_a_wrong_parameter_runs_nothing(three):
+    three.write_notebook("beta/01_law", "x = 1", parameters=PARAMETERS.replace("size", "width"))
+    with pytest.raises(UsageError, match="beta/01_law has no parameter 'size'"):
+        build(three, {"size": 9})
+    assert three.take_runs() == []
+    assert build(three, {"size": 9}, only=["alpha"]).ran == EVERY[:2]
+
+
+def test_a_failure_stops_nobody_and_is_remembered(three, without_kernels):
+    build(three)
+    edit_lock(three)
+    three.take_runs()
+    without_kernels["alpha/02_tools"] = {"FAIL": ""}
+    before = three.results()
+    outcome = build(three, jobs=2)
+    assert three.take_runs() == EVERY
+    assert list(outcome.failures) == ["alpha/02_tools"]
+    assert sorted(outcome.ran) == [EVERY[0], EVERY[2]]
+    assert three.results() == before
+    assert reasons(three, "alpha/02_tools") == ["its last run failed: ValueError: no"]
+    without_kernels["alpha/02_tools"] = {"alpha/new.svg": ""}
+    assert build(three).ran == ["alpha/02_tools"]
+    # the file of the last success was still known, and nobody makes it now
+    assert three.results() == before - {"alpha/02_tools.svg"} | {"alpha/new.svg"}
+
+
+def test_results_that_are_no_longer_made_are_removed(three, without_kernels):
+    build(three)
+    without_kernels["beta/01_law"] = {"beta/other.svg": "<svg/>"}
+    edit_code(three)
+    build(three)
+    assert three.results() & {"beta/01_law.svg", "beta/other.svg", "beta/01_law.ipynb"} == {
+        "beta/other.svg",
+        "beta/01_law.ipynb",
+    }
+
+
+def test_two_notebooks_may_not_make_one_file(three, without_kernels):
+    without_kernels["alpha/02_tools"] = {"alpha/01_law.svg": "mine"}
+    outcome = build(three)
+    assert outcome.failures["alpha/02_tools"].error.startswith("it wrote alpha/01_law.svg, which alpha/01_law writes")
+    assert (three.root / "figures/alpha/01_law.svg").read_text() == "<svg/>"
+
+
+def test_a_file_may_move_from_one_notebook_to_another(three, without_kernels):
+    build(three)
+    without_kernels["alpha/02_tools"] = {"alpha/01_law.svg": "mine"}
+    without_kernels["alpha/01_law"] = {"alpha/new.svg": "<svg/>"}
+    edit_lock(three)
+    assert build(three).failures == {}
+    assert (three.root / "figures/alpha/01_law.svg").read_text() == "mine"
+    assert build(three).ran == []
+
+
+def test_results_stay_in_their_chapter(three, without_kernels):
+    without_kernels["beta/01_law"] = {"alpha/stray.svg": ""}
+    outcome = build(three)
+    assert "it wrote alpha/stray.svg; a notebook of this chapter" in outcome.failures["beta/01_law"].error
+    assert not any(file.startswith("beta/") for file in three.results())
+
+
+def test_placing_that_breaks_off_is_not_taken_for_done(three, monkeypatch):
+    """Between two renames the record is already taken back, and it knows both old and new files."""
+    build(three)
+    three.write_notebook("beta/01_law", "from toylab.beta import theory\nx = 2")
+
+    def break_off(run, figures):
+        (figures / "beta/01_law.svg").write_text("new")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(build_module, "put_in_place", break_off)
+    outcome = build(three)
+    assert "disk full" in outcome.failures["beta/01_law"].error
+    monkeypatch.undo()
+    monkeypatch.setenv("TOY_LOG", str(three.log))
+    three.write_notebook("beta/01_law", "from toylab.beta import theory")  # back to what had succeeded
+    project = Project.find(three.root)
+    plan = Plan(project, project.select(["beta"]), GIVEN)
+    assert not plan.is_up_to_date(plan.planned["beta/01_law"])
+    assert plan.records.values("beta/01_law")["outputs"] == ["beta/01_law.ipynb", "beta/01_law.svg"]
+
+
+def test_an_edit_during_the_run_runs_again(three, monkeypatch, without_kernels):
+    fake = build_module.Launcher._execute
+
+    def execute_and_edit(self, notebook, scratch, environment):
+        code = fake(self, notebook, scratch, environment)
+        if notebook.name == "beta/01_law":
+            three.write_module("beta/theory.py", "edited = True")
+        return code
+
+    monkeypatch.setattr(build_module.Launcher, "_execute", execute_and_edit)
+    assert build(three).edited == ["beta/01_law"]
+    monkeypatch.setattr(build_module.Launcher, "_execute", fake)
+    assert build(three).ran == ["beta/01_law"]
+    assert build(three).ran == []
+
+
+def test_progress_knows_the_last_run_and_starts_with_the_longest(three):
+    build(three)
+    project = Project.find(three.root)
+    records = Plan(project, project.notebooks, GIVEN).records
+    for name, seconds in zip(EVERY, (10.0, 70.0, 30.0), strict=True):
+        records.set(name, "_values_:", {**records.values(name), "seconds": {"quick/numpy/cpu": seconds}})
+    records.dump()
+    edit_lock(three)
+    stream = io.StringIO()
+    build(three, stream=stream)
+    lines = [line for line in stream.getvalue().splitlines() if not line.startswith("done")]
+    assert lines == [
+        "3 notebooks to run, expected to take 1 min 50 s",
+        "start  alpha/02_tools (last time 1 min 10 s)",
+        "start  beta/01_law (last time 30.0 s)",
+        "start  alpha/01_law (last time 10.0 s)",
+    ]
+
+
+def test_staging_is_empty_afterwards(three):
+    build(three)
+    assert sorted(path.name for path in (three.root / ".theorylab").iterdir()) == ["doit.json"]
