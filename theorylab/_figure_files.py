@@ -217,14 +217,22 @@ def _render(fig: Figure, name: str, title: str, alt: str, record: str) -> tuple[
 
 
 def _settle_layout(fig: Figure) -> None:
-    # Constrained layout starts from the current positions; from the grid's own ones it forgets earlier drawings.
     fig.set_dpi(_PNG_DPI)
+    engine = fig.get_layout_engine()
+    if engine is None:
+        return
+    # Constrained layout starts from the present positions; from the grid's own ones it forgets earlier drawings.
     for ax in fig.axes:
         place = ax.get_subplotspec()
-        if place is not None and fig.get_layout_engine() is not None:
+        if place is not None:
             ax.set_subplotspec(place)
-    fig.draw_without_rendering()
-    fig.draw_without_rendering()
+    for _ in range(2):  # the ticks, and with them the room that they need, depend on the size of the axes
+        engine.execute(fig)
+    # What remains of the past is in the last bits, which would change the identifiers made from positions.
+    for ax in fig.axes:
+        bounds, in_layout = ax.get_position(original=True).bounds, ax.get_in_layout()
+        ax.set_position((round(bounds[0], 9), round(bounds[1], 9), round(bounds[2], 9), round(bounds[3], 9)))
+        ax.set_in_layout(in_layout)
 
 
 def _accessible(svg: str, name: str, title: str, alt: str) -> str:

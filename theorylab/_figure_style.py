@@ -22,9 +22,9 @@ INK = "#222222"
 CONTROL = "#767676"
 #: Series colours: blue, vermillion, green and purple of Okabe and Ito, wine and indigo of Paul Tol.  Each has a
 #: contrast of 3:1 or more against the background, and any two differ for readers with a colour-vision deficiency.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#882255", "#CC79A7", "#332288")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#882255", "#cc79a7", "#332288")
 #: Markers that go with the colours; one more than the colours, so that the seventh series differs from the first.
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+MARKERS = ("o", "s", "D", "^", "v", "<", ">")
 
 #: Contrast that the web guidelines (WCAG 2, level AA) ask of text.
 _TEXT_CONTRAST = 4.5
