@@ -1,0 +1,11 @@
+from .experiment import fit_ridge as fit_ridge
+from .experiment import random_features as random_features
+from .experiment import simulate_gaussian_features as simulate_gaussian_features
+from .experiment import simulate_population as simulate_population
+from .problem import KernelSpectrum as KernelSpectrum
+from .theory import effective_regularization as effective_regularization
+from .theory import erf_kernel as erf_kernel
+from .theory import optimal_ridge as optimal_ridge
+from .theory import relu_kernel as relu_kernel
+from .theory import risk_estimate as risk_estimate
+from .theory import risk_path as risk_path

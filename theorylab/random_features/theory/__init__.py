@@ -1,0 +1,21 @@
+"""Predictions of the chapter: kernels of infinitely many features, and the errors that follow from a spectrum."""
+
+from theorylab.random_features.theory.eigenframework import (
+    EffectiveRegularization,
+    RiskEstimate,
+    effective_regularization,
+    risk_estimate,
+)
+from theorylab.random_features.theory.kernels import erf_kernel, relu_kernel
+from theorylab.random_features.theory.ridge_path import optimal_ridge, risk_path
+
+__all__ = [
+    "EffectiveRegularization",
+    "RiskEstimate",
+    "effective_regularization",
+    "erf_kernel",
+    "optimal_ridge",
+    "relu_kernel",
+    "risk_estimate",
+    "risk_path",
+]
