@@ -29,11 +29,9 @@ def compare(predicted, measured=1.0, **changes):
 
 
 def make(evidence=None, control=None, arrays=None, **changes):
-    outcome = Outcome(
-        evidence=evidence or compare(1.0), controls={"two": control or compare(2.0)}, arrays=arrays or {}
-    )
+    outcome = Outcome(evidence=evidence or compare(1.0), controls={"two": control or compare(2.0)}, arrays=arrays or {})
 
-    def one(conditions: Conditions) -> Outcome:  # noqa: ARG001
+    def one(conditions: Conditions) -> Outcome:
         return outcome
 
     return claims.claim(**{**DECLARED, **changes})(one)

@@ -74,7 +74,9 @@ class TestVerdicts:
         assert slack.verdict is Verdict.CONFIRMED
 
     def test_ordering_error_is_that_of_the_step(self):
-        noisy = Ordering(values=[1.0, 1.2], direction="decreasing", margin=0.0, standard_error=[0.03, 0.04], resolution=0.2)
+        noisy = Ordering(
+            values=[1.0, 1.2], direction="decreasing", margin=0.0, standard_error=[0.03, 0.04], resolution=0.2
+        )
         assert noisy.comparison_error == pytest.approx(0.05)
         assert noisy.strain == pytest.approx(0.2 / (3.5 * 0.05))
 
@@ -95,7 +97,14 @@ class TestVerdicts:
         x = np.geomspace(1.0, 30.0, 8)
         errors = 0.05 * x
         slopes = [
-            Rate.fit(x, x + errors * rng.standard_normal(8), predicted=1.0, margin=0.0, resolution=9.0, y_standard_error=errors)
+            Rate.fit(
+                x,
+                x + errors * rng.standard_normal(8),
+                predicted=1.0,
+                margin=0.0,
+                resolution=9.0,
+                y_standard_error=errors,
+            )
             for _ in range(400)
         ]
         spread = np.std([s.fitted for s in slopes])
@@ -117,7 +126,11 @@ class TestErrorRates:
         rng = np.random.default_rng(1)
         measured = shift + rng.standard_normal((self.n_experiments, n_comparisons))
         evidence = Agreement(
-            predicted=np.zeros_like(measured), measured=measured, standard_error=1.0, margin=margin, resolution=100.0,
+            predicted=np.zeros_like(measured),
+            measured=measured,
+            standard_error=1.0,
+            margin=margin,
+            resolution=100.0,
             threshold=threshold,
         )
         strains = evidence.discrepancy / (margin + threshold)
@@ -201,8 +214,12 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("changes", "message"),
-        [({"values": [1.0]}, "values must hold at least two"), ({"direction": "up"}, "direction must"),
-         ({"least_step": -1.0}, "least_step must"), ({"margin": [0.0, 0.0]}, "margin must be a number")],
+        [
+            ({"values": [1.0]}, "values must hold at least two"),
+            ({"direction": "up"}, "direction must"),
+            ({"least_step": -1.0}, "least_step must"),
+            ({"margin": [0.0, 0.0]}, "margin must be a number"),
+        ],
     )
     def test_ordering(self, changes, message):
         with pytest.raises(ValueError, match=message):
@@ -210,8 +227,12 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("x", "y", "message"),
-        [([1.0, 2.0], [1.0, 2.0], "at least three"), ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], "different x"),
-         ([1.0, 2.0, -3.0], [1.0, 2.0, 3.0], "x must"), ([1.0, 2.0, 3.0], [1.0, 0.0, 3.0], "y must")],
+        [
+            ([1.0, 2.0], [1.0, 2.0], "at least three"),
+            ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], "different x"),
+            ([1.0, 2.0, -3.0], [1.0, 2.0, 3.0], "x must"),
+            ([1.0, 2.0, 3.0], [1.0, 0.0, 3.0], "y must"),
+        ],
     )
     def test_rate_fit(self, x, y, message):
         with pytest.raises(ValueError, match=message):
@@ -222,9 +243,7 @@ class TestRefusals:
             combine([])
 
 
-@given(
-    st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0.0, 10.0), st.floats(1e-3, 10.0), st.floats(0.5, 5.0)
-)
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0.0, 10.0), st.floats(1e-3, 10.0), st.floats(0.5, 5.0))
 def test_strain_above_one_is_refutation(predicted, measured, margin, error, threshold):
     evidence = Agreement(
         predicted=predicted, measured=measured, margin=margin, standard_error=error, resolution=1e9, threshold=threshold

@@ -1,9 +1,9 @@
-"""Claims: a statement, the evidence for it, the wrong variants that must fail, and the registry of them all.
+r"""Claims: a statement, the evidence for it, the wrong variants that must fail, and the registry of them all.
 
 A claim is one decorated function in ``theorylab/<chapter>/claims.py``::
 
     @claim(
-        statement=r"The mean of n draws has variance $\\sigma^2/n$.",
+        statement=r"The mean of n draws has variance $\sigma^2/n$.",
         source="derived here",
         tolerance="exact in expectation; resolution 5 % so that 1/n and 1/(n-1) are told apart",
         controls={"no_division": "the variance of a single draw"},
@@ -16,9 +16,9 @@ A claim is one decorated function in ``theorylab/<chapter>/claims.py``::
 
         return Outcome(evidence=compare(theory(n=20)), controls={"no_division": compare(theory(n=1))})
 
-Importing the module registers the claim under ``<chapter>.variance_of_the_mean``; ``variance_of_the_mean.run()`` returns
-a :class:`ClaimResult` with a verdict.  A claim is *upheld* when its verdict is the expected one and every control is
-refuted by the same rule.
+Importing the module registers the claim under ``<chapter>.variance_of_the_mean``; ``variance_of_the_mean.run()``
+returns a :class:`ClaimResult` with a verdict.  A claim is *upheld* when its verdict is the expected one and every
+control is refuted by the same rule.
 """
 
 from __future__ import annotations
@@ -304,9 +304,9 @@ class ClaimResult:
         )
 
     def _repr_markdown_(self) -> str:
+        run = f"{self.conditions.profile} profile, {self.seconds:.1f} s"
         rows = [
-            f"**{self.claim.id}: {self.status}** ({self.verdict}, {self.conditions.profile} profile, "
-            f"{self.seconds:.1f} s)",
+            f"**{self.claim.id}: {self.status}** ({self.verdict}, {run})",
             "",
             self.claim.statement,
             "",

@@ -10,8 +10,8 @@ With the threshold :math:`t` (3.5 unless declared otherwise) the verdict is
 
 For a true statement whose finite-size error is within the margin, a Gaussian measurement is refuted by chance with
 probability at most :func:`false_alarm_rate`; a statement that is wrong by :math:`d` escapes with probability
-:func:`miss_rate`.  The *strain* of a piece of evidence is the largest :math:`d / (m + t s)`: it is above one exactly when
-the verdict is ``refuted``, and tells how far a control was rejected.
+:func:`miss_rate`.  The *strain* of a piece of evidence is the largest :math:`d / (m + t s)`: it is above one exactly
+when the verdict is ``refuted``, and tells how far a control was rejected.
 """
 
 from __future__ import annotations
@@ -87,7 +87,12 @@ def false_alarm_rate(n_comparisons: int, *, threshold: float = THRESHOLD, two_si
 
 
 def miss_rate(
-    discrepancy: float, *, margin: float = 0.0, standard_error: float, threshold: float = THRESHOLD, two_sided: bool = True
+    discrepancy: float,
+    *,
+    margin: float = 0.0,
+    standard_error: float,
+    threshold: float = THRESHOLD,
+    two_sided: bool = True,
 ) -> float:
     r"""Probability that one comparison does not refute a statement that is wrong by `discrepancy`.
 
@@ -186,8 +191,8 @@ class Evidence(ABC):
 
     @property
     def strain(self) -> float:
-        """Largest discrepancy in units of what the rule allows; above 1 exactly when refuted."""
-        return float(np.max(self._strains))
+        """Largest discrepancy in units of what the rule allows, at least 0; above 1 exactly when refuted."""
+        return max(0.0, float(np.max(self._strains)))
 
     @property
     def verdict(self) -> Verdict:
@@ -221,11 +226,10 @@ class Evidence(ABC):
     @property
     def _strains(self) -> Floats:
         allowance = np.asarray(self.margin) + self.threshold * self.comparison_error
-        against = np.maximum(self.discrepancy, 0.0)
-        against, allowance = np.broadcast_arrays(against, allowance)
+        discrepancy, allowance = np.broadcast_arrays(self.discrepancy, allowance)
         # An exact comparison without any margin is refuted by any discrepancy at all.
-        strains = np.where(against > 0.0, np.inf, 0.0)
-        return np.divide(against, allowance, out=strains, where=allowance > 0.0)
+        strains = np.where(discrepancy > 0.0, np.inf, 0.0)
+        return np.divide(discrepancy, allowance, out=strains, where=allowance > 0.0)
 
     @property
     def _worst(self) -> int:

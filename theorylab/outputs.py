@@ -80,7 +80,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         yield temporary
         _flush_to_disk(temporary)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private; a result is as readable as any other file
-        os.replace(temporary, final)
+        temporary.replace(final)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
