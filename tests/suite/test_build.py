@@ -8,6 +8,7 @@ import pytest
 from tests.suite.toy import PARAMETERS
 from theorylab.suite import build as build_module
 from theorylab.suite.build import Build
+from theorylab.suite.launch import NotebookError, StagedRun
 from theorylab.suite.plan import Plan
 from theorylab.suite.progress import PlainProgress
 from theorylab.suite.project import Project, UsageError
@@ -216,6 +217,23 @@ def test_two_notebooks_may_not_make_one_file(three, without_kernels):
     outcome = build(three)
     assert outcome.failures["alpha/02_tools"].error.startswith("it wrote alpha/01_law.svg, which alpha/01_law writes")
     assert (three.root / "figures/alpha/01_law.svg").read_text() == "<svg/>"
+
+
+def test_two_notebooks_that_end_together_may_not_make_one_file(three):
+    """The first is in place, but the main thread has not yet saved its record when the second comes."""
+    project = Project.find(three.root)
+    plan = Plan(project, project.notebooks, GIVEN)
+    running = Build(plan, jobs=2, progress=PlainProgress(io.StringIO()))
+    running._pending = {"alpha/01_law", "alpha/02_tools"}
+    staged = {}
+    for name in running._pending:
+        staged[name] = StagedRun(three.root / name, ("alpha/shared.svg",))
+        (three.root / name / "alpha").mkdir(parents=True)
+        (three.root / name / "alpha/shared.svg").write_text(name)
+    running._place(plan.planned["alpha/01_law"], staged["alpha/01_law"], 1.0)
+    with pytest.raises(NotebookError, match=r"alpha/shared\.svg, which alpha/01_law writes too"):
+        running._place(plan.planned["alpha/02_tools"], staged["alpha/02_tools"], 1.0)
+    assert (three.root / "figures/alpha/shared.svg").read_text() == "alpha/01_law"
 
 
 def test_a_file_may_move_from_one_notebook_to_another(three, without_kernels):

@@ -69,7 +69,7 @@ RESULTS = {f"{name}.ipynb" for name in EVERY} | {
 def test_a_project_from_the_first_run_on(toy, tmp_path, monkeypatch):
     """One story, since each step needs the one before."""
     for name, code in SCENARIO.items():
-        toy.write_notebook(name, code)
+        toy.write_notebook(name, code, minor=4 if name == "beta/01_law" else 5)
     # a kernel of the same name that the user has installed, and that does not work
     kernels = tmp_path / "home/.local/share/jupyter/kernels/python3"
     kernels.mkdir(parents=True)
@@ -114,6 +114,9 @@ def executed_notebooks_are_tidy(toy):
     """No trace of this machine or of the moment, and the environment that the notebooks were promised."""
     text = (toy.root / "figures/alpha/01_law.ipynb").read_text()
     assert str(toy.root) not in text
+    old_format = json.loads((toy.root / "figures/beta/01_law.ipynb").read_text())
+    ids = ["cell-0", "cell-1", "injected-parameters", "cell-2", "cell-3"]
+    assert [cell["id"] for cell in old_format["cells"]] == ids
     content = json.loads(text)
     assert content["metadata"]["papermill"] == {
         "parameters": {"profile": "quick", "seed": 0, "backend": "numpy", "device": "cpu"}
@@ -123,7 +126,8 @@ def executed_notebooks_are_tidy(toy):
     lines = "".join(content["cells"][-1]["outputs"][0]["text"]).splitlines()
     assert lines[0] == "alpha 1 off"
     provenance = json.loads(lines[1].removeprefix("provenance "))
-    assert {key: provenance[key] for key in ("profile", "seed", "backend", "device")} == provenance["parameters"]
+    conditions = {key: provenance[key] for key in ("profile", "seed", "backend", "device")}
+    assert {**conditions, "size": 3} == provenance["parameters"]
     assert len(provenance["content_key"]) == 16
 
 
@@ -153,7 +157,7 @@ def test_failures_say_what_happened_where(toy):
     assert 'FAILED alpha/01_raises (under "The work", cell work)' in out
     assert "FAILED alpha/03_beside\n" in out  # no cell is to blame
     assert 'FAILED alpha/05_dies (under "The work", cell work)' in out
-    assert "parameters: profile='quick', seed=0, backend='numpy', device='cpu'" in out
+    assert "parameters: profile='quick', seed=0, backend='numpy', device='cpu', size=3" in out
     assert "  | ArithmeticError: no fixed point for size 3" in out
     assert "as far as it came: .theorylab/failed/alpha/01_raises.ipynb" in out
     assert (toy.root / ".theorylab/failed/alpha/01_raises.ipynb").is_file()

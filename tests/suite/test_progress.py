@@ -5,7 +5,7 @@ import pytest
 from theorylab.suite.launch import NotebookError
 from theorylab.suite.progress import PlainProgress, RichProgress, progress_for, spoken
 
-ERROR = NotebookError("alpha/01_law", "ValueError: no [b]", heading="Proof", cell="c3", parameters={"seed": 0})
+ERROR = NotebookError("alpha/01_law", "ValueError: no [b]", {"seed": 0}, heading="Proof", cell="c3")
 
 
 class Terminal(io.StringIO):

@@ -70,7 +70,9 @@ class ToyProject:
     def notebook_path(self, name: str) -> Path:
         return self.root / "notebooks" / f"{name}.ipynb"
 
-    def write_notebook(self, name: str, code: str, *, parameters: str = PARAMETERS, prose: str = "## The work") -> None:
+    def write_notebook(
+        self, name: str, code: str, *, parameters: str = PARAMETERS, prose: str = "## The work", minor: int = 5
+    ) -> None:
         """A notebook with a title, the parameters cell, a heading and one cell of code."""
         raw = [
             ("markdown", "title", "# A toy", []),
@@ -78,16 +80,18 @@ class ToyProject:
             ("markdown", "prose", prose, []),
             ("code", "work", PRELUDE.format(name=name) + code, []),
         ]
-        write_cells(self.notebook_path(name), raw)
+        write_cells(self.notebook_path(name), raw, minor)
 
 
-def write_cells(path: Path, raw: list[tuple[str, str, str, list[str]]]) -> None:
-    """A notebook file of (type, id, source, tags)."""
+def write_cells(path: Path, raw: list[tuple[str, str, str, list[str]]], minor: int = 5) -> None:
+    """A notebook file of (type, id, source, tags); cells have ids from format 4.5 on."""
     cells = []
-    for kind, id_, source, tags in raw:
+    for position, (kind, id_, source, tags) in enumerate(raw):
         cell = {"cell_type": kind, "id": id_, "metadata": {"tags": tags}, "source": source.splitlines(keepends=True)}
         cells.append(cell if kind == "markdown" else {**cell, "outputs": [], "execution_count": None})
-    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        if minor < 5:
+            del cells[position]["id"]
+    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": minor}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
 

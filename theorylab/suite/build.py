@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,6 +64,7 @@ class Build:
         self._launcher = Launcher(plan.project)
         self._placing = threading.Lock()
         self._pending: set[str] = set()
+        self._placed: set[str] = set()
         self._known: dict[str, dict[str, Any]] = {}
 
     def run(self) -> Outcome:
@@ -109,14 +111,15 @@ class Build:
         start = time.perf_counter()
         self.progress.started(item.name, self._expected(item))
         try:
-            run = self._launcher.run(
-                item.notebook, parameters=item.given, closure=item.modules, key=self.plan.content_key(item)
-            )
-            seconds = time.perf_counter() - start
-            return self._place(item, run, seconds)
-        except NotebookError as failure:
-            self.outcome.failures[item.name] = failure
-            return TaskFailed(failure.error)
+            run = self._launcher.run(item, key=self.plan.content_key(item))
+            return self._place(item, run, time.perf_counter() - start)
+        except NotebookError as error:
+            failure = error
+        except Exception as error:  # a full disk, say: it is this notebook's failure and nobody else's
+            lines = tuple(traceback.format_exc().splitlines()[-6:])
+            failure = NotebookError(item.name, f"{type(error).__name__}: {error}", item.parameters, traceback=lines)
+        self.outcome.failures[item.name] = failure
+        return TaskFailed(failure.error)
 
     def _place(self, item: PlannedNotebook, run: StagedRun, seconds: float) -> dict[str, Any]:
         """Put the results of a run in place, one notebook at a time."""
@@ -130,6 +133,9 @@ class Build:
             records.keep_only(name, self._known[name])
             put_in_place(run, self.plan.project.figures)
             remove_files(self.plan.project.figures, set(old) - set(files))
+            self._placed.add(name)
+            self._known[name] = {"outputs": files, "seconds": seconds_by_key}
+            records.set(name, "_values_:", self._known[name])
         edited = self.plan.changed_since_start(item)
         if edited:
             self.outcome.edited.append(name)
@@ -145,12 +151,13 @@ class Build:
             shared = sorted(set(files) & set(values.get("outputs", [])))
             if other == item.name or not shared:
                 continue
-            if other in exists and other not in self._pending and values.get("signature"):
+            as_before = other in exists and other not in self._pending and values.get("signature")
+            if other in self._placed or as_before:
                 raise NotebookError(
                     item.name,
                     f"it wrote {', '.join(shared)}, which {other} writes too; give each its own name "
                     "(or run both, if the other no longer writes it)",
-                    parameters=item.given,
+                    item.parameters,
                 )
             kept = [file for file in values["outputs"] if file not in shared]
             records.set(other, "_values_:", {**values, "outputs": kept})
@@ -180,7 +187,7 @@ class Build:
         """A notebook failed, and doit has forgotten it: keep what is known of its files and times."""
         self._pending.discard(name)
         failure = self.outcome.failures.setdefault(
-            name, NotebookError(name, message, parameters=self.plan.planned[name].given)
+            name, NotebookError(name, message, self.plan.planned[name].parameters)
         )
         self.plan.records.keep_only(name, {**self._known.get(name, {}), "failed": failure.error})
         self.progress.failed(failure)

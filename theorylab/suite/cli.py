@@ -60,7 +60,7 @@ def figures(options: argparse.Namespace) -> int:
         jobs = options.jobs or default_jobs(options.device)
         outcome = Build(plan, jobs=jobs, progress=progress_for(sys.stderr)).run()
     entries = _ledger(plan, outcome, everything=not options.only)
-    print(_told(outcome))
+    print(_told(outcome, plan))
     print_ledger(entries, sys.stdout)
     return _figures_status(outcome, entries)
 
@@ -170,15 +170,18 @@ def _ledger(plan: Plan, outcome: Outcome, *, everything: bool) -> list[Entry]:
     return read_ledger(figures, fresh, stale)
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: Outcome, plan: Plan) -> str:
     counts = [
         (len(outcome.ran), "run"),
         (len(outcome.up_to_date), "up to date"),
         (len(outcome.failures), "failed"),
     ]
     told = ", ".join(f"{count} {what}" for count, what in counts if count) or "there are none"
-    edited = [f"\n{name} was edited while it ran; it will run again next time" for name in outcome.edited]
-    return f"notebooks: {told}{''.join(edited)}"
+    lines = [f"notebooks: {told}"]
+    lines += [f"{name} was edited while it ran; it will run again next time" for name in outcome.edited]
+    gone = set(plan.records.task_names) - {notebook.name for notebook in plan.project.notebooks}
+    lines += [f"{name} no longer exists, but its results do; theorylab clean --stale removes them" for name in gone]
+    return "\n".join(lines)
 
 
 def _figures_status(outcome: Outcome, entries: Sequence[Entry]) -> int:

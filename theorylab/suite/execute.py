@@ -28,6 +28,9 @@ __all__ = ["main"]
 _TRACEBACK_LINES = 12
 _CHECK_ID = "loaded-modules"
 _KERNEL_START_SECONDS = 120
+#: How long the last output of a cell may be under way on a busy machine; nbclient's 4 s fail a notebook now and then.
+_OUTPUT_SECONDS = 120
+_LONGEST_SOCKET_FOLDER = 80
 
 # Runs in the kernel after the last cell of the notebook. Worker processes of the notebook are not seen: what they load,
 # the notebook's own process has loaded too when it pickled their task.
@@ -52,18 +55,18 @@ def main(spec_path: str) -> int:
     Parameters
     ----------
     spec_path : str
-        JSON file with ``notebook`` (path), ``name``, ``executed`` (path to write), ``parameters``, ``package``,
-        ``root`` and ``closure`` (files that the notebook may load from the root).
+        JSON file with ``notebook`` (path), ``executed`` (path to write), ``parameters``, ``package``, ``root`` and
+        ``closure`` (files that the notebook may load from the root).
 
     Returns
     -------
     int
         0 when the notebook ran to its end, else 1; the result then says what happened where.
     """
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     spec = json.loads(Path(spec_path).read_text(encoding="utf-8"))
     try:
         with _private_jupyter(Path(spec_path).parent) as socket_folder:
+            threading.Thread(target=_die_with_parent, args=[socket_folder], daemon=True).start()
             _run(spec, socket_folder)
     except StoppedError as stopped:
         place = _place(Path(spec["executed"])) if stopped.in_cell else {}
@@ -74,13 +77,14 @@ def main(spec_path: str) -> int:
     return 0 if result["ok"] else 1
 
 
-def _die_with_parent() -> NoReturn:
+def _die_with_parent(socket_folder: str) -> NoReturn:
     """End this process when the build that started it is gone: its end of the pipe on stdin is then closed.
 
     The kernel notices within a second that its own parent is gone, and ends too.
     """
     while os.read(0, 1):  # not sys.stdin: a lock held in it would stop the interpreter from ending
         pass
+    shutil.rmtree(socket_folder, ignore_errors=True)
     os._exit(3)
 
 
@@ -115,12 +119,16 @@ def _run(spec: dict[str, Any], socket_folder: str) -> None:
     nbformat: Any = importlib.import_module("nbformat")  # its functions are only partly annotated
 
     notebook = nbformat.read(spec["notebook"], as_version=4)
+    if notebook.nbformat_minor < 5:  # too old for cell ids, and papermill would give it random ones
+        notebook = nbformat.v4.upgrade(notebook)
+        for position, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{position}"
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     check = nbformat.v4.new_code_cell(_CHECK_SOURCE)
     check["id"] = _CHECK_ID
     notebook.cells.append(check)
     config = Config()
-    if os.name == "posix":
+    if os.name == "posix" and len(socket_folder) < _LONGEST_SOCKET_FOLDER:
         config.KernelManager.transport = "ipc"
         config.KernelManager.ip = f"{socket_folder}/kernel"
     try:
@@ -134,6 +142,7 @@ def _run(spec: dict[str, Any], socket_folder: str) -> None:
             start_timeout=_KERNEL_START_SECONDS,
             config=config,
             record_timing=False,
+            iopub_timeout=_OUTPUT_SECONDS,
         )
     except papermill.PapermillExecutionError as error:
         lines = _plain("\n".join(error.traceback)).splitlines()

@@ -14,18 +14,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theorylab.outputs import atomic_path
-from theorylab.suite.project import Notebook, Project
+from theorylab.suite.plan import PlannedNotebook
+from theorylab.suite.project import STANDARD_PARAMETERS, Notebook, Project
 
 __all__ = ["ONE_THREAD", "Launcher", "NotebookError", "StagedRun", "put_in_place", "remove_files"]
 
 #: One notebook, one core: parallelism is the build's business.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_GRACE_SECONDS = 10
 
 
 @dataclass(eq=False)
@@ -38,11 +40,11 @@ class NotebookError(Exception):
         Name of the notebook.
     error : str
         What happened, in one line.
-    heading, cell : str
-        Nearest heading above the cell, and the id of the cell; empty where no cell is to blame.
     parameters : mapping
         Parameters of the run.
-    traceback : tuple of str
+    heading, cell : str
+        Nearest heading above the cell, and the id of the cell; empty where no cell is to blame.
+    traceback : sequence of str
         Its last lines.
     kept : str
         File that holds the notebook as far as it came; empty where there is none.
@@ -50,10 +52,10 @@ class NotebookError(Exception):
 
     notebook: str
     error: str
+    parameters: Mapping[str, Any]
     heading: str = ""
     cell: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    traceback: tuple[str, ...] = ()
+    traceback: Sequence[str] = ()
     kept: str = ""
 
     def __str__(self) -> str:
@@ -103,17 +105,13 @@ class Launcher:
         """Remove what a killed run left behind."""
         shutil.rmtree(self.staging, ignore_errors=True)
 
-    def run(self, notebook: Notebook, *, parameters: Mapping[str, Any], closure: Iterable[str], key: str) -> StagedRun:
+    def run(self, item: PlannedNotebook, *, key: str) -> StagedRun:
         """Execute a notebook into its staging folder.
 
         Parameters
         ----------
-        notebook : Notebook
-            What to run.
-        parameters : mapping
-            Parameters to inject.
-        closure : iterable of str
-            Files below the root that it may load.
+        item : PlannedNotebook
+            What to run, under which parameters, and what it may load.
         key : str
             Content key of its code, for the provenance of its results.
 
@@ -127,6 +125,7 @@ class Launcher:
         NotebookError
             If it did not run to its end, or wrote outside its chapter.
         """
+        notebook = item.notebook
         # The process id keeps a process that a killed build has left behind away from the files of this run.
         scratch = self.staging / str(os.getpid()) / notebook.chapter / notebook.stem
         output = scratch / "output"
@@ -134,26 +133,34 @@ class Launcher:
         executed.parent.mkdir(parents=True)
         spec = {
             "notebook": str(notebook.path),
-            "name": notebook.name,
             "executed": str(executed),
-            "parameters": dict(parameters),
+            "parameters": dict(item.given),
             "package": self.project.package,
             "root": str(self.project.root),
-            "closure": sorted(closure),
+            "closure": sorted(item.modules),
         }
         (scratch / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-        code = self._execute(notebook, scratch, self._environment(output, parameters, key))
+        code = self._execute(notebook, scratch, self._environment(output, item, key))
         result = self._result(scratch, code)
-        if not result["ok"]:
-            raise self._failure(notebook, parameters, result, executed)
-        return StagedRun(output, self._written(notebook, parameters, output))
+        kept = self.project.state / "failed" / notebook.chapter / executed.name
+        if not result.pop("ok"):
+            raise NotebookError(notebook.name, parameters=item.parameters, kept=self._keep(executed, kept), **result)
+        kept.unlink(missing_ok=True)
+        return StagedRun(output, self._written(item, output))
 
     def stop(self) -> None:
-        """Kill every running notebook; its kernel follows within a second."""
+        """End every running notebook; its kernel follows within a second."""
         with self._lock:
             self._stopped = True
-            for process in self._running:
-                _kill(process)
+            running = list(self._running)
+        for process in running:
+            if process.stdin is not None:
+                process.stdin.close()  # the child takes this for the end of its parent, and tidies up
+        for process in running:
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def _execute(self, notebook: Notebook, scratch: Path, environment: dict[str, str]) -> int:
         command = [sys.executable, "-P", "-m", "theorylab.suite.execute", str(scratch / "spec.json")]
@@ -176,15 +183,15 @@ class Launcher:
             self._running.discard(process)
         return code
 
-    def _environment(self, output: Path, parameters: Mapping[str, Any], key: str) -> dict[str, str]:
-        own = {name: parameters[name] for name in ("profile", "seed", "backend", "device") if name in parameters}
-        provenance = {**own, "parameters": dict(parameters), "content_key": key}
+    def _environment(self, output: Path, item: PlannedNotebook, key: str) -> dict[str, str]:
+        conditions = {name: item.parameters[name] for name in STANDARD_PARAMETERS}
+        provenance = {**conditions, "parameters": dict(item.parameters), "content_key": key}
         search_path = [str(self.project.root), os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
             **dict.fromkeys(ONE_THREAD, "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
-            "PYTHONHASHSEED": "0",
+            "PYTHONHASHSEED": "0",  # the order of a set of strings may end up in a result
             "THEORYLAB_OUTPUT": str(output),
             "THEORYLAB_PROVENANCE": json.dumps(provenance, sort_keys=True),
             "THEORYLAB_PROGRESS": "off",
@@ -200,35 +207,22 @@ class Launcher:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
         return {"ok": False, "error": f"the process of the notebook {how}", "traceback": log[-12:]}
 
-    def _failure(
-        self, notebook: Notebook, parameters: Mapping[str, Any], result: dict[str, Any], executed: Path
-    ) -> NotebookError:
-        kept = ""
-        if executed.is_file():
-            target = self.project.state / "failed" / notebook.chapter / executed.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            executed.replace(target)
-            kept = target.relative_to(self.project.root).as_posix()
-        return NotebookError(
-            notebook.name,
-            result["error"],
-            heading=result.get("heading", ""),
-            cell=result.get("cell", ""),
-            parameters=parameters,
-            traceback=tuple(result.get("traceback", ())),
-            kept=kept,
-        )
+    def _keep(self, executed: Path, kept: Path) -> str:
+        """Keep a notebook that failed, as far as it came, for whoever looks into it."""
+        if not executed.is_file():
+            return ""
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        executed.replace(kept)
+        return kept.relative_to(self.project.root).as_posix()
 
-    def _written(self, notebook: Notebook, parameters: Mapping[str, Any], output: Path) -> tuple[str, ...]:
+    def _written(self, item: PlannedNotebook, output: Path) -> tuple[str, ...]:
+        chapter = item.notebook.chapter
         files = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
-        outside = [file for file in files if not file.startswith(f"{notebook.chapter}/")]
+        outside = [file for file in files if not file.startswith(f"{chapter}/")]
         if outside:
-            raise NotebookError(
-                notebook.name,
-                f"it wrote {', '.join(outside)}; a notebook of this chapter writes below {notebook.chapter}/ only",
-                parameters=parameters,
-            )
-        last = f"{notebook.chapter}/{notebook.stem}.ipynb"
+            error = f"it wrote {', '.join(outside)}; a notebook of this chapter writes below {chapter}/ only"
+            raise NotebookError(item.name, error, item.parameters)
+        last = f"{item.name}.ipynb"
         return (*(file for file in files if file != last), last)
 
 
@@ -280,10 +274,3 @@ def remove_files(root: Path, files: Iterable[str]) -> list[str]:
                 break
             folder.rmdir()
     return removed
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()

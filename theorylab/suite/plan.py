@@ -48,6 +48,12 @@ class PlannedNotebook:
         return self.notebook.name
 
     @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All parameters of the run, also those that keep their default."""
+        parameters: Mapping[str, Any] = self.signature["parameters"]
+        return parameters
+
+    @property
     def timing_key(self) -> str:
         """Under which the duration of a run is remembered: quick and full runs differ."""
         return "/".join(str(self.given[name]) for name in ("profile", "backend", "device"))
