@@ -17,7 +17,8 @@ COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group build --univers
 # An interpreter named on the command line or in the environment is compared with the one that .venv was made with.
 CHOSEN := $(if $(filter file,$(origin PYTHON)),,--chosen)
 
-# $(call install,FOLDER,STAMPS,LOCK,ADDITIONS): unless one of the stamps holds the key, install under the first one's name.
+# $(call install,FOLDER,STAMPS,OPTIONS,VERSIONS): unless one of the stamps holds the key, install under the first one's name.
+# The key is a checksum and, for what is not locked, the versions that were asked for.
 define install
 @key="`cat pyproject.toml requirements.lock requirements-dev.lock | cksum`$(if $(4), $(4))"; \
 if [ -z "$(CHOSEN)" ] && [ ! -e $(1)/unfinished ] && [ "`cat $(1)/place 2>&1`" = "$(CURDIR)" ]; then \
@@ -25,8 +26,7 @@ if [ -z "$(CHOSEN)" ] && [ ! -e $(1)/unfinished ] && [ "`cat $(1)/place 2>&1`" =
 fi; \
 command -v "$(PYTHON)" >/dev/null || { \
   echo "theorylab: there is no $(PYTHON). Install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }; \
-"$(PYTHON)" tools/environment.py $(1) --stamp $(firstword $(2)) --key "$$key" $(CHOSEN) \
-  $(if $(3),--lock $(3)) $(if $(4),--add $(4:%='%'))
+"$(PYTHON)" tools/environment.py $(1) --stamp $(firstword $(2)) --key "$$key" $(CHOSEN) $(3)
 endef
 
 .DEFAULT_GOAL := help
@@ -40,10 +40,10 @@ help:  ## list the targets
 	@echo '             ONLY=a chapter or notebook  PYTHON=the interpreter that makes .venv'
 
 main:
-	$(call install,.venv,main dev,requirements.lock)
+	$(call install,.venv,main dev,--lock requirements.lock)
 
 dev:
-	$(call install,.venv,dev,requirements-dev.lock)
+	$(call install,.venv,dev,--lock requirements-dev.lock)
 
 figures: main  ## run what changed and write figures/; fails when a claim is not upheld
 	@$(RUN) figures $(ARGS)
@@ -68,11 +68,11 @@ format: dev  ## put code and notebooks into the project's format
 	@$(BIN)/python -m ruff format
 
 bench: dev  ## compare with the peers, side by side
-	$(call install,.venv,bench,,threadpoolctl)
+	$(call install,.venv,bench,--extra bench)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lab: ## open the notebooks in JupyterLab, from an environment of its own
-	$(call install,.venv-lab,lab,requirements.lock,jupyterlab ipywidgets)
+lab:  ## open the notebooks in JupyterLab, from an environment of its own
+	$(call install,.venv-lab,lab,--lock requirements.lock --extra lab)
 	@.venv-lab/bin/python -m jupyterlab notebooks
 
 gallery: figures  ## copy the figures that the README shows to docs/gallery/
@@ -80,7 +80,7 @@ gallery: figures  ## copy the figures that the README shows to docs/gallery/
 	@for figure in $(GALLERY); do cp figures/$$figure docs/gallery/; done
 
 backends: dev  ## add torch and JAX to .venv; TORCH=... and JAX=... name versions
-	$(call install,.venv,backends,,$(TORCH) $(JAX))
+	$(call install,.venv,backends,--add '$(TORCH)' '$(JAX)',$(TORCH) $(JAX))
 
 test-backends: backends  ## the tests of arrays and theory on every backend installed
 	@$(BIN)/python -m pytest tests/contracts/test_namespaces.py tests/test_arrays.py
@@ -90,8 +90,8 @@ lock: dev  ## lock the dependencies of pyproject.toml, keeping what is locked; U
 	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:  ## remove what the build made: figures, its state, caches
-	@find figures -mindepth 1 ! -name README.md -delete
-	@rm -rf .theorylab .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis build dist
+	@[ ! -x $(BIN)/python ] || $(RUN) clean
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis build dist
 	@find theorylab tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## the same, and the environments

@@ -1,9 +1,9 @@
 """Make the virtual environment that the Makefile runs everything in; standard library only.
 
-``python tools/environment.py .venv --stamp NAME --key KEY [--lock FILE] [--add SPEC ...]`` leaves ``.venv`` holding
-what is asked for and writes KEY into ``.venv/NAME.installed``. KEY is a checksum of the contents of the locks and of
-pyproject.toml; the Makefile starts this program only when that file does not hold it, so a run that has nothing to
-install does not pay for an interpreter.
+``python tools/environment.py .venv --stamp NAME --key KEY [--lock FILE] [--extra NAME] [--add SPEC ...]`` leaves
+``.venv`` holding what is asked for and writes KEY into ``.venv/NAME.installed``. KEY is a checksum of the contents of
+the locks and of pyproject.toml; the Makefile starts this program only when that file does not hold it, so a run that
+has nothing to install does not pay for an interpreter.
 
 An installation that was interrupted leaves the mark ``.venv/unfinished``, and the next run starts again from an empty
 environment, since pip cannot tell a package that was half written from a whole one. The same holds for an environment
@@ -76,19 +76,25 @@ class Environment:
         self.unfinished.touch()
         self.run(sys.executable, "-m", "venv", str(self.folder))
 
-    def install(self, lock, additions):
-        """Install a lock file with its hashes and the package itself, then the additions within the lock's versions."""
-        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    def install(self, lock, extra, additions):
+        """Install a lock file with its hashes and the package; then what is not locked, within the locked versions."""
+        # without build isolation: setuptools too comes from the lock
+        package = ["--no-build-isolation", "--editable"]
         if lock:
-            print(f"theorylab: installing {lock} into {self.folder}", flush=True)
-            self.run(*pip, "--require-hashes", "--requirement", lock)
-            # without build isolation: setuptools too comes from the lock
-            self.run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".")
-        if additions:
-            print(f"theorylab: installing {', '.join(additions)} into {self.folder}", flush=True)
+            self.pip(f"installing {lock}", "--require-hashes", "--requirement", lock)
+            self.pip("", "--no-deps", *package, ".")
+        if extra or additions:
             constraints = self.folder / "constraints.txt"
             constraints.write_text(versions("requirements-dev.lock"), encoding="utf-8")
-            self.run(*pip, "--constraint", str(constraints), *additions)
+            wanted = [*package, f".[{extra}]"] if extra else additions
+            self.pip(f"adding {extra or ', '.join(additions)}", "--constraint", str(constraints), *wanted)
+
+    def pip(self, message, *arguments):
+        """Run pip's install command, and say so."""
+        if message:
+            print(f"theorylab: {message} in {self.folder}", flush=True)
+        options = ["--quiet", "--disable-pip-version-check", "--no-input"]
+        self.run(str(self.python), "-m", "pip", "install", *options, *arguments)
 
     @staticmethod
     def run(*command):
@@ -114,6 +120,7 @@ def main(arguments=None):
     parser.add_argument("--stamp", required=True, help="what the installation is called")
     parser.add_argument("--key", required=True, help="what it was made from; equal keys install nothing")
     parser.add_argument("--lock", help="install this lock file, then the package itself")
+    parser.add_argument("--extra", help="install this extra of the package in addition")
     parser.add_argument("--add", nargs="+", default=[], metavar="SPEC", help="install these in addition")
     parser.add_argument("--chosen", action="store_true", help="this interpreter was asked for by name")
     options = parser.parse_args(arguments)
@@ -128,7 +135,7 @@ def main(arguments=None):
         environment.make(flaw)
     environment.unfinished.touch()
     try:
-        environment.install(options.lock, options.add)
+        environment.install(options.lock, options.extra, options.add)
     except SystemExit:  # pip gave up by itself, and leaves what was there as it was
         environment.unfinished.unlink()
         raise

@@ -241,3 +241,10 @@ def test_additions_keep_to_the_versions_of_the_lock(installer):
     command = install(installer, "--add", "torch")[-1]
     assert command[-3:] == ("--constraint", ".venv/constraints.txt", "torch")
     assert Path(".venv/constraints.txt").read_text() == "numpy==2.4.6 ; os_name == 'nt'\n"
+
+
+def test_an_extra_leaves_the_package_editable(installer):
+    healthy(installer)
+    Path("requirements-dev.lock").write_text("")
+    command = install(installer, "--extra", "lab")[-1]
+    assert command[-3:] == ("--no-build-isolation", "--editable", ".[lab]")
