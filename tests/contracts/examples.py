@@ -1,0 +1,66 @@
+"""One call of every public theory function, for the contract that they work on arrays of any library.
+
+A key is ``"<chapter>.<function>"``, with ``": <case>"`` behind it for further calls of the same function.  A value
+takes `asarray`, which makes an array of the library under test, and returns the arguments and the keyword arguments.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from theorylab.random_features.problem import KernelSpectrum
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def spectrum(asarray: Callable[[Any], Any], **keywords: Any) -> KernelSpectrum:
+    """Twelve levels with a power law."""
+    levels = range(1, 13)
+    return KernelSpectrum(
+        asarray([level**-1.5 for level in levels]),
+        asarray([[level**-1.3, 0.1 * level**-2.0] for level in levels]),
+        asarray([float(3 * level) for level in levels]),
+        **keywords,
+    )
+
+
+EXAMPLES: dict[str, Callable[[Callable[[Any], Any]], Arguments]] = {
+    "random_features.effective_regularization": lambda asarray: (
+        (spectrum(asarray), asarray([10.0, 40.0, 80.0]), asarray([30.0, 40.0, math.inf]), asarray([1e-3, 0.1, 2.0])),
+        {},
+    ),
+    "random_features.risk_estimate": lambda asarray: (
+        (spectrum(asarray), asarray([10.0, 40.0, 80.0])),
+        {"n_features": asarray([[30.0], [math.inf]]), "ridge": asarray([1e-3, 0.1, 2.0]), "noise_variance": 0.1},
+    ),
+    "random_features.risk_estimate: numbers": lambda asarray: (
+        (spectrum(asarray, tail_trace=0.1, tail_power=0.2), 20, 30, 0.0, 0.1),
+        {},
+    ),
+    "random_features.risk_estimate: finite population": lambda asarray: (
+        (spectrum(asarray), asarray([10.0, 150.0, 300.0]), 400, asarray([0.1, 1e-3, 0.1])),
+        {"population_size": 300},
+    ),
+    "random_features.risk_path": lambda asarray: (
+        (spectrum(asarray), 20, asarray([30.0, 50.0]), asarray([0.1, 0.2]), asarray([[3.0], [20.0]])),
+        {},
+    ),
+    "random_features.optimal_ridge": lambda asarray: (
+        (spectrum(asarray), asarray([10.0, 40.0]), asarray([30.0, math.inf]), asarray([0.1, 0.5])),
+        {},
+    ),
+    "random_features.relu_kernel": lambda asarray: (
+        (asarray([[1.0, 2.0], [0.0, 0.0], [-1.0, 0.5]]), asarray([[0.3, -0.2], [1.0, 2.0]])),
+        {"weight_variance": 2.0},
+    ),
+    "random_features.erf_kernel": lambda asarray: (
+        (asarray([[1.0, 2.0], [0.0, 0.0], [-1.0, 0.5]]),),
+        {"weight_variance": 0.7},
+    ),
+}
+
+#: Looser relative tolerances, and why.
+TOLERANCES: dict[str, float] = {
+    # the minimiser of a smooth function is known to the square root of the rounding error
+    "random_features.optimal_ridge": 1e-6,
+}
