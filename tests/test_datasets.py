@@ -116,7 +116,7 @@ def test_standardized_features_have_mean_zero_and_variance_one_or_zero(X):
     np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-9)
     constant = (Z == 0).all(axis=0)
     np.testing.assert_allclose(Z.var(axis=0)[~constant], 1, rtol=1e-9)
-    assert constant[(X == X[0]).all(axis=0)].all()
+    assert constant[(X[0] == X).all(axis=0)].all()
 
 
 @given(features, st.integers(-8, 8), st.booleans())
@@ -127,7 +127,7 @@ def test_standardized_ignores_units(X, exponent, mirrored):
 
 @given(features, st.floats(1e-3, 1e3))
 def test_scaling_as_a_whole(X, value):
-    if (X == X[0]).all():
+    if (X[0] == X).all():
         with pytest.raises(ValueError, match="X must have at least two different rows"):
             datasets.scaled_to_mean_square_norm(X, value)
         return
@@ -148,7 +148,7 @@ def test_digits_by_method():
     digits = datasets.load("digits")
     np.testing.assert_allclose((digits.scaled_to_mean_square_norm().X ** 2).sum(axis=1).mean(), 64)
     standard = digits.standardized()
-    constant = (digits.X == digits.X[0]).all(axis=0)
+    constant = (digits.X[0] == digits.X).all(axis=0)
     assert constant.sum() == 3  # corner pixels that are never inked
     np.testing.assert_array_equal(standard.X[:, constant], 0)
     np.testing.assert_allclose(standard.X.var(axis=0)[~constant], 1)
