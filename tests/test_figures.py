@@ -101,8 +101,7 @@ def test_saving_again_or_showing_first_changes_nothing():
     first = saved_bytes(fig)
     assert saved_bytes(fig) == first
     shown = learning_curves()
-    for dpi in (72, 150):
-        shown.savefig(os.devnull, format="png", dpi=dpi, bbox_inches="tight")
+    shown.savefig(os.devnull, format="png", dpi=72, bbox_inches="tight")
     assert saved_bytes(shown) == first
 
 
@@ -258,6 +257,12 @@ def test_alt_must_tell_something(output, alt):
     assert not list(output.iterdir())
 
 
+@pytest.mark.parametrize("title", ["", " ", "a\x00b"])
+def test_an_empty_title_is_refused(title):
+    with pytest.raises(ValueError, match=r"^title must be 1 or more printable characters; got "):
+        figures.save(small_figure()[0], "toy/curves", alt=ALT, title=title)
+
+
 def test_alt_is_mandatory():
     with pytest.raises(TypeError, match="alt"):
         figures.save(small_figure()[0], "toy/curves")
@@ -330,6 +335,16 @@ def test_style_returns_the_former_settings():
     with pytest.raises(RuntimeError), figures.use_style():
         raise RuntimeError
     assert dict(mpl.rcParams) == before
+
+
+def test_a_backend_started_within_the_style_stays_interactive():
+    before = mpl.is_interactive()
+    try:
+        with figures.use_style():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+    finally:
+        mpl.interactive(before)
 
 
 def test_colours_stand_out_from_the_background():
@@ -528,6 +543,17 @@ def test_a_label_with_room_stands_beside_its_line():
         assert not label.text.arrow_patch.get_visible()
         assert figures.contrast(label.text.get_color()) >= 4.5
     assert labels[0].text.get_color() == lines[0].get_color()
+
+
+def test_labels_of_lines_that_meet_keep_the_order_of_the_lines():
+    for heights in ((1.0, 2.0, 3.0), (3.0, 1.0, 2.0)):
+        fig, ax = figures.panels()
+        for height in heights:
+            figures.prediction(ax, [0.0, 1.0, 2.0], [height, height, 0.0], label=rf"$a^{{{height}}}$")
+        labels = figures.label_lines(ax)
+        fig.draw_without_rendering()
+        placed = [extent(label.text).y0 for label in labels]
+        assert np.argsort(placed).tolist() == np.argsort(heights).tolist()
 
 
 def test_a_label_stands_at_the_last_point_that_is_seen():

@@ -112,12 +112,14 @@ def save(
     TypeError
         If `fig` is not a figure, or `parameters` cannot be written as JSON.
     ValueError
-        If `fig` has no axes or text in LaTeX, `name` is malformed, or `alt` is too short.
+        If `fig` has no axes or text in LaTeX, `name` is malformed, `alt` is too short, or `title` is empty.
     """
     _check_figure(fig)
     _check_name(name)
-    text = _checked_alt(alt)
-    heading = " ".join(title.split()) if title else name.replace("/", ": ").replace("_", " ")
+    text = _checked_text("alt", alt, _MINIMUM_ALT_LENGTH, "Say what the reader would see: axes, curves, what agrees.")
+    heading = name.replace("/", ": ").replace("_", " ")
+    if title is not None:
+        heading = _checked_text("title", title, 1, "Say in a few words what is shown, or leave it out.")
     record = _provenance_text(parameters)
     with use_style(), mpl.rc_context({"svg.hashsalt": f"theorylab:{name}"}):
         svg, png = _render(fig, name, heading, text, record)
@@ -175,15 +177,13 @@ def _check_name(name: str) -> None:
         )
 
 
-def _checked_alt(alt: str) -> str:
-    if not isinstance(alt, str):
-        raise TypeError(f"alt must be a string; got {type(alt).__name__}. Say what the reader would see.")
-    text = " ".join(alt.split())
-    if len(text) < _MINIMUM_ALT_LENGTH or not text.isprintable():
-        raise ValueError(
-            f"alt must be {_MINIMUM_ALT_LENGTH} or more printable characters; got {text!r}. "
-            "Say what the reader would see: axes, curves, what agrees and what does not."
-        )
+def _checked_text(name: str, value: str, minimum: int, advice: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string; got {type(value).__name__}. {advice}")
+    text = " ".join(value.split())
+    # A character that is not printable may not occur in XML either.
+    if len(text) < minimum or not text.isprintable():
+        raise ValueError(f"{name} must be {minimum} or more printable characters; got {text!r}. {advice}")
     return text
 
 
@@ -192,7 +192,7 @@ def _provenance_text(parameters: Mapping[str, Any] | None) -> str:
     if parameters:
         record["parameters"] = {**(record.get("parameters") or {}), **parameters}
     try:
-        return json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return json.dumps(record, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"parameters must hold finite JSON values under string names; got {parameters!r} ({error}). "
@@ -226,8 +226,7 @@ def _settle_layout(fig: Figure) -> None:
         place = ax.get_subplotspec()
         if place is not None:
             ax.set_subplotspec(place)
-    for _ in range(2):  # the ticks, and with them the room that they need, depend on the size of the axes
-        engine.execute(fig)
+    engine.execute(fig)
     # What remains of the past is in the last bits, which would change the identifiers made from positions.
     for ax in fig.axes:
         bounds, in_layout = ax.get_position(original=True).bounds, ax.get_in_layout()

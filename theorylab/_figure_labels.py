@@ -183,6 +183,11 @@ class EndLabel:
         """Axes that the label belongs to."""
         return _axes_of(self.text)
 
+    @property
+    def mean_height(self) -> float:
+        """Mean of the line over its finite values."""
+        return float(np.mean(self.y[np.isfinite(self.y)]))
+
     def anchor(self) -> None:
         """Go to the undisturbed place for the present limits of the axes."""
         (left, right), (bottom, top) = sorted(self.axes.get_xlim()), sorted(self.axes.get_ylim())
@@ -240,9 +245,10 @@ def _spread(labels: list[EndLabel], ax: Axes, renderer: RendererBase) -> None:
     from scipy.optimize import isotonic_regression
 
     boxes = [label.text.get_window_extent(renderer) for label in labels]
-    wanted = np.round([(box.y0 + box.y1) / 2.0 for box in boxes], 3)  # the last bits must not decide an order
+    wanted = np.array([(box.y0 + box.y1) / 2.0 for box in boxes])
     heights = np.array([box.height for box in boxes]) * _LINE_HEIGHT
-    order = np.argsort(wanted, kind="stable")
+    # Lines that end in the same pixel keep the order that they have on the whole.
+    order = np.lexsort(np.array([[label.mean_height for label in labels], np.round(wanted)]))
     steps = (heights[order][1:] + heights[order][:-1]) / 2.0
     stacked = np.concatenate([[0.0], np.cumsum(steps)])
     # Less the stack's own heights, "no overlap" means "not decreasing".

@@ -1,18 +1,24 @@
-"""Which colours and markers a figure has given to which series, and what its axes show."""
+"""The series of a figure: their checked values, their colours and markers, and what the axes show of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from theorylab import arrays, validation
 from theorylab._figure_style import MARKERS, PALETTE
 
-__all__ = ["Series", "look", "root_figure", "series_of"]
+__all__ = ["Series", "curve", "filled", "look", "points", "root_figure", "series_of"]
+
+Floats = NDArray[np.float64]
 
 
 @dataclass
@@ -114,3 +120,78 @@ def look(ax: Axes, role: str, label: str | None, color: str | None) -> tuple[str
     if color is not None:
         series.colors[rank] = to_hex(color)
     return series.colors.get(rank, PALETTE[rank % len(PALETTE)]), MARKERS[rank % len(MARKERS)]
+
+
+def points(**named: Any) -> tuple[Floats, ...]:
+    """Finite one-dimensional arrays of one length, on the host.
+
+    Parameters
+    ----------
+    **named : array_like, shape (n,)
+        Values under their arguments' names.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n,)
+        In the order given.
+
+    Raises
+    ------
+    ValueError
+        If an array is of another shape or not finite.
+    """
+    checked = {name: arrays.to_numpy(validation.check_array(name, value, ndim=1)) for name, value in named.items()}
+    validation.check_same_length(**checked)
+    return tuple(checked.values())
+
+
+def curve(x: Any, y: Any) -> tuple[Floats, Floats]:
+    """A curve on the host, with NaN where it is infinite: matplotlib leaves a gap there.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Finite `x`; `y` without NaN.
+
+    Returns
+    -------
+    x, y : ndarray, shape (n,)
+        The curve.
+
+    Raises
+    ------
+    ValueError
+        If an array is of another shape, `x` is not finite, or `y` has a NaN.
+    """
+    (xs,) = points(x=x)
+    ys = arrays.to_numpy(validation.check_array("y", y, ndim=1, allow_infinite=True))
+    validation.check_same_length(x=xs, y=ys)
+    return xs, np.where(np.isinf(ys), np.nan, ys)
+
+
+def filled(name: str, value: Any, like: Floats) -> Floats:
+    """A scalar or an array, never negative, in the shape of another array.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : array_like, shape (n,) or scalar
+        Finite and >= 0.
+    like : ndarray, shape (n,)
+        Measured values that it belongs to.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Read-only.
+
+    Raises
+    ------
+    ValueError
+        If `value` is of another shape, negative or not finite.
+    """
+    given = arrays.to_numpy(validation.check_array(name, value, ndim=(0, 1), minimum=0.0))
+    if given.ndim == 1:
+        validation.check_same_length(**{"y": like, name: given})
+    return np.broadcast_to(given, like.shape)

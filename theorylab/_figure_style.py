@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import matplotlib as mpl
 from matplotlib import style
 from matplotlib.colors import to_hex, to_rgb
 
-__all__ = ["CONTROL", "INK", "MARKERS", "PALETTE", "PAPER", "contrast", "darkened", "use_style"]
+__all__ = ["AXIS", "BAND", "CONTROL", "INK", "MARKERS", "PALETTE", "PAPER", "contrast", "darkened", "use_style"]
 
 #: Background of figure and axes.
 PAPER = "#ffffff"
@@ -20,6 +21,10 @@ PAPER = "#ffffff"
 INK = "#222222"
 #: Controls, always dashed.
 CONTROL = "#767676"
+#: Spines, ticks and the zero line of residuals.
+AXIS = "#8a8a8a"
+#: Band of what the verdict's rule allows.
+BAND = "#e6ecf1"
 #: Series colours: blue, vermillion, green and purple of Okabe and Ito, wine and indigo of Paul Tol.  Each has a
 #: contrast of 3:1 or more against the background, and any two differ for readers with a colour-vision deficiency.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#882255", "#cc79a7", "#332288")
@@ -47,7 +52,7 @@ _STYLE = {
     "legend.fontsize": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
-    "axes.edgecolor": "#8a8a8a",
+    "axes.edgecolor": AXIS,
     "axes.facecolor": PAPER,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -57,8 +62,8 @@ _STYLE = {
     "axes.xmargin": 0.03,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.7,
-    "xtick.color": "#8a8a8a",
-    "ytick.color": "#8a8a8a",
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "xtick.minor.width": 0.5,
@@ -84,8 +89,17 @@ def use_style() -> Iterator[None]:
     ...     matplotlib.rcParams["axes.spines.top"]
     False
     """
-    with style.context(["default", _STYLE]):
-        yield
+    interactive = mpl.is_interactive()
+    try:
+        with style.context(["default", _STYLE]):
+            try:
+                yield
+            finally:
+                interactive = mpl.is_interactive()
+    finally:
+        # The first figure of a notebook starts the backend, which switches the interactive mode on: for good, or the
+        # notebook would show no figure that is not saved.
+        mpl.interactive(interactive)
 
 
 def contrast(color: str, background: str = PAPER) -> float:
