@@ -82,8 +82,8 @@ gallery: figures  ## copy the figures that the README shows to docs/gallery/
 backends: dev  ## add torch and JAX to .venv; TORCH=... and JAX=... name versions
 	$(call install,.venv,backends,--add '$(TORCH)' '$(JAX)',$(TORCH) $(JAX))
 
-test-backends: backends  ## the tests of arrays and theory on every backend installed
-	@$(BIN)/python -m pytest tests/contracts/test_namespaces.py tests/test_arrays.py
+test-backends: backends  ## the tests that run on each array library, on torch and JAX too
+	@$(BIN)/python -m pytest tests -k 'torch or jax or namespaces or doctor'
 
 lock: dev  ## lock the dependencies of pyproject.toml, keeping what is locked; UPGRADE=1 takes the newest
 	@$(COMPILE) --output-file requirements.lock
