@@ -125,6 +125,13 @@ def test_standardized_ignores_units(X, exponent, mirrored):
     np.testing.assert_array_equal(datasets.standardized(X * factor), np.sign(factor) * datasets.standardized(X))
 
 
+def test_a_small_spread_around_a_large_mean():
+    # the rounding of the mean alone would shift the result by some per cent of a standard deviation
+    X = 1e8 + 1e-6 * np.random.default_rng(0).standard_normal((1001, 3))
+    np.testing.assert_allclose(datasets.standardized(X).mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(datasets.scaled_to_mean_square_norm(X, 1.0).mean(axis=0), 0, atol=1e-12)
+
+
 @given(features, st.floats(1e-3, 1e3))
 def test_scaling_as_a_whole(X, value):
     if (X[0] == X).all():

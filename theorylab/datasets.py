@@ -405,9 +405,8 @@ def _labels(name: str, y: Any, n_classes: int | None) -> Any:
 
 def _centred(xp: Any, X: Any) -> Any:
     X = X - xp.mean(X, axis=0)
-    return X - xp.mean(
-        X, axis=0
-    )  # once more: the first mean is rounded, to an error that may be as large as the spread
+    # once more, since the first mean is rounded, by as much as the spread where that is small
+    return X - xp.mean(X, axis=0)
 
 
 def _read_only(values: Any, dtype: Any) -> NDArray[Any]:
