@@ -378,7 +378,8 @@ def wait_until(condition):
 def test_a_killed_sweep_resumes_where_it_was(n_jobs, tmp_path, script):
     log, cache = tmp_path / "log", tmp_path / "cache"
     process = script(n_jobs, "cache", "killed")
-    # points 0..5 run through, those from 6 on wait for a gate: the process is killed while it is at them (hidden files are still being written)
+    # points 0..5 run through, those from 6 on wait for a gate: the process is killed while it is at them
+    # (a hidden file is still being written)
     wait_until(lambda: len(list(cache.rglob("[!.]*.point"))) == 6 and 6 in calls(log))
     kill_group(process)
     assert not (tmp_path / "killed").exists()
