@@ -29,11 +29,11 @@ _FORMAT = 1
 _log = logging.getLogger("theorylab.datasets")
 
 
-class DatasetUnavailable(RuntimeError):  # noqa: N818
+class DatasetUnavailable(RuntimeError):
     """A data set is neither in the cache nor to be had from the network; the message says what to do."""
 
 
-class ChecksumMismatch(RuntimeError):  # noqa: N818
+class ChecksumMismatch(RuntimeError):
     """A file is not the one that was asked for.
 
     Parameters
@@ -53,7 +53,7 @@ class ChecksumMismatch(RuntimeError):  # noqa: N818
         return str(self.args[0])
 
 
-class MalformedDataset(RuntimeError):  # noqa: N818
+class MalformedDataset(RuntimeError):
     """A file does not hold what its source declares: shape, range of values, class sizes."""
 
 
