@@ -6,6 +6,8 @@ PROFILE ?= quick
 TORCH   ?= torch
 JAX     ?= jax
 
+GALLERY = $(addprefix random_features/,learning_curves.svg double_descent.svg digits.svg)
+
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m theorylab
 ARGS  = --profile $(PROFILE) $(if $(BACKEND),--backend $(BACKEND)) $(if $(DEVICE),--device $(DEVICE)) \
@@ -76,8 +78,9 @@ lab:  ## open the notebooks in JupyterLab, from an environment of its own
 	@.venv-lab/bin/python -m jupyterlab notebooks
 
 gallery: figures  ## copy the figures that the README shows to docs/gallery/
-	@mkdir -p docs/gallery
-	@for figure in $(GALLERY); do cp figures/$$figure docs/gallery/; done
+	@for figure in $(GALLERY); do \
+	  mkdir -p docs/gallery/`dirname $$figure` && cp figures/$$figure docs/gallery/$$figure || exit 1; \
+	done
 
 backends: dev  ## add torch and JAX to .venv; TORCH=... and JAX=... name versions
 	$(call install,.venv,backends,--add '$(TORCH)' '$(JAX)',$(TORCH) $(JAX))
