@@ -12,6 +12,7 @@ from theorylab.suite.launch import NotebookError, StagedRun
 from theorylab.suite.plan import Plan
 from theorylab.suite.progress import PlainProgress
 from theorylab.suite.project import Project, UsageError
+from theorylab.suite.store import Records
 
 GIVEN = {"profile": "quick", "seed": 0, "backend": "numpy", "device": "cpu"}
 EVERY = ["alpha/01_law", "alpha/02_tools", "beta/01_law"]
@@ -236,13 +237,14 @@ def test_two_notebooks_that_end_together_may_not_make_one_file(three):
     assert (three.root / "figures/alpha/shared.svg").read_text() == "alpha/01_law"
 
 
-def test_a_file_may_move_from_one_notebook_to_another(three, without_kernels):
+@pytest.mark.parametrize(("giver", "taker"), [EVERY[:2], EVERY[1::-1]])
+def test_a_file_may_move_from_one_notebook_to_another(three, without_kernels, giver, taker):
     build(three)
-    without_kernels["alpha/02_tools"] = {"alpha/01_law.svg": "mine"}
-    without_kernels["alpha/01_law"] = {"alpha/new.svg": "<svg/>"}
+    without_kernels[taker] = {f"{giver}.svg": "mine"}
+    without_kernels[giver] = {"alpha/new.svg": "<svg/>"}
     edit_lock(three)
     assert build(three).failures == {}
-    assert (three.root / "figures/alpha/01_law.svg").read_text() == "mine"
+    assert (three.root / f"figures/{giver}.svg").read_text() == "mine"
     assert build(three).ran == []
 
 
@@ -253,44 +255,68 @@ def test_results_stay_in_their_chapter(three, without_kernels):
     assert not any(file.startswith("beta/") for file in three.results())
 
 
-def test_placing_that_breaks_off_is_not_taken_for_done(three, monkeypatch):
+@pytest.fixture
+def breaking_off(monkeypatch):
+    """Placing stops after the first file; the function that says with which exception."""
+
+    def arrange(exception):
+        def put_in_place(run, figures):
+            (run.folder / run.files[0]).replace(figures / run.files[0])
+            raise exception
+
+        monkeypatch.setattr(build_module, "put_in_place", put_in_place)
+
+    return arrange
+
+
+def test_a_full_disk_is_the_failure_of_one_notebook(three, breaking_off):
+    (three.root / "figures/beta").mkdir(parents=True)
+    breaking_off(OSError("disk full"))
+    failure = build(three, only=["beta"]).failures["beta/01_law"]
+    assert failure.error == "OSError: disk full"
+    assert "disk full" in failure.traceback[-1]
+
+
+def test_placing_that_breaks_off_is_not_taken_for_done(three, breaking_off):
     """Between two renames the record is already taken back, and it knows both old and new files."""
     build(three)
-    three.write_notebook("beta/01_law", "from toylab.beta import theory\nx = 2")
-
-    def break_off(run, figures):
-        (figures / "beta/01_law.svg").write_text("new")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(build_module, "put_in_place", break_off)
-    outcome = build(three)
-    assert "disk full" in outcome.failures["beta/01_law"].error
-    monkeypatch.undo()
-    monkeypatch.setenv("TOY_LOG", str(three.log))
+    edit_code(three)
+    breaking_off(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        build(three)
     three.write_notebook("beta/01_law", "from toylab.beta import theory")  # back to what had succeeded
-    project = Project.find(three.root)
-    plan = Plan(project, project.select(["beta"]), GIVEN)
-    assert not plan.is_up_to_date(plan.planned["beta/01_law"])
-    assert plan.records.values("beta/01_law")["outputs"] == ["beta/01_law.ipynb", "beta/01_law.svg"]
+    assert reasons(three, "beta/01_law") == ["its last run was interrupted"]
+    records = Records(str(three.root / ".theorylab/doit.json"))
+    assert records.values("beta/01_law")["outputs"] == ["beta/01_law.ipynb", "beta/01_law.svg"]
 
 
-def test_an_edit_during_the_run_runs_again(three, monkeypatch, without_kernels):
+def edit_module(toy):
+    toy.write_module("beta/theory.py", "edited = True")
+
+
+@pytest.mark.parametrize("edit", [edit_module, edit_code])
+def test_an_edit_during_the_run_runs_again_even_when_it_is_taken_back(three, monkeypatch, edit):
+    kept = {path: path.read_text() for path in three.root.rglob("*.*") if path.is_file()}
     fake = build_module.Launcher._execute
 
     def execute_and_edit(self, notebook, scratch, environment):
         code = fake(self, notebook, scratch, environment)
         if notebook.name == "beta/01_law":
-            three.write_module("beta/theory.py", "edited = True")
+            edit(three)
         return code
 
     monkeypatch.setattr(build_module.Launcher, "_execute", execute_and_edit)
     assert build(three).edited == ["beta/01_law"]
     monkeypatch.setattr(build_module.Launcher, "_execute", fake)
+    for path, text in kept.items():
+        path.write_text(text)
     assert build(three).ran == ["beta/01_law"]
     assert build(three).ran == []
 
 
-def test_progress_knows_the_last_run_and_starts_with_the_longest(three):
+@pytest.fixture
+def timed(three):
+    """Three notebooks that ran before, and took 10, 70 and 30 seconds."""
     build(three)
     project = Project.find(three.root)
     records = Plan(project, project.notebooks, GIVEN).records
@@ -298,8 +324,12 @@ def test_progress_knows_the_last_run_and_starts_with_the_longest(three):
         records.set(name, "_values_:", {**records.values(name), "seconds": {"quick/numpy/cpu": seconds}})
     records.dump()
     edit_lock(three)
+    return three
+
+
+def test_progress_knows_the_last_run_and_starts_with_the_longest(timed):
     stream = io.StringIO()
-    build(three, stream=stream)
+    build(timed, stream=stream)
     lines = [line for line in stream.getvalue().splitlines() if not line.startswith("done")]
     assert lines == [
         "3 notebooks to run, expected to take 1 min 50 s",
@@ -307,6 +337,19 @@ def test_progress_knows_the_last_run_and_starts_with_the_longest(three):
         "start  beta/01_law (last time 30.0 s)",
         "start  alpha/01_law (last time 10.0 s)",
     ]
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [(1, "1 min 50 s"), (2, "1 min 10 s")])
+def test_the_expected_time_is_that_of_the_jobs_and_of_the_longest_notebook(timed, jobs, expected):
+    stream = io.StringIO()
+    build(timed, stream=stream, jobs=jobs)
+    assert stream.getvalue().startswith(f"3 notebooks to run, expected to take {expected}\n")
+
+
+def test_the_expected_time_is_that_of_the_profile(timed):
+    stream = io.StringIO()
+    build(timed, {"profile": "full"}, stream=stream)
+    assert stream.getvalue().startswith("3 notebooks to run\n")
 
 
 def test_staging_is_empty_afterwards(three):

@@ -78,6 +78,8 @@ def test_a_project_from_the_first_run_on(toy, tmp_path, monkeypatch):
     startup.mkdir(parents=True)
     (startup / "00.py").write_text("raise SystemExit(1)")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")  # as outside of a virtual environment
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
 
     status, out = call(toy, "figures", "-j", "2")
     assert status == 0, out

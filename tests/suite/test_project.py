@@ -168,6 +168,8 @@ def test_wrong_parameters_are_refused(project, given, message):
 def test_an_int_may_stand_for_a_float(tmp_path, project):
     notebook = notebook_with(tmp_path / "n.ipynb", PARAMETERS + "\nridge = 0.5\nlimit = None")
     assert project.parameters(notebook, {"ridge": 1, "limit": "any"})["ridge"] == 1
+    with pytest.raises(UsageError, match="must be of type float"):
+        project.parameters(notebook, {"ridge": True})
 
 
 def test_suggestion_lists_everything_when_nothing_is_near():

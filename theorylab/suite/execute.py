@@ -128,6 +128,7 @@ def _run(spec: dict[str, Any], socket_folder: str) -> None:
     check["id"] = _CHECK_ID
     notebook.cells.append(check)
     config = Config()
+    config.KernelManager.connection_file = f"{socket_folder}/kernel.json"
     if os.name == "posix" and len(socket_folder) < _LONGEST_SOCKET_FOLDER:
         config.KernelManager.transport = "ipc"
         config.KernelManager.ip = f"{socket_folder}/kernel"
