@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from theorylab.claims import Conditions
 from theorylab.random_features import claims, theory
+from theorylab.random_features.claims import learning_curves
 
 SEED = 1
 
@@ -19,7 +21,7 @@ def broken_theory(monkeypatch):
             values |= {name: change(**values) for name, change in changes.items()}
             return correct(spectrum, *values.values(), *rest, **named)
 
-        monkeypatch.setattr(claims.theory, "risk_estimate", wrong)
+        monkeypatch.setattr(theory, "risk_estimate", wrong)
 
     return install
 
@@ -62,5 +64,5 @@ def test_a_theory_with_sample_and_feature_numbers_exchanged_is_refuted(broken_th
 
 
 def test_the_two_term_form_with_its_factor_is_the_theory():
-    run = claims._learning_curves(claims.Conditions(seed=SEED))[0]
-    np.testing.assert_allclose(claims._two_term_risk(run, "kept"), run.predict().test_mse, rtol=1e-6)
+    run = learning_curves._learning_curves(Conditions(seed=SEED))[0]
+    np.testing.assert_allclose(learning_curves._two_term_risk(run, "kept"), run.predict().test_mse, rtol=1e-6)

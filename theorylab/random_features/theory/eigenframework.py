@@ -228,10 +228,32 @@ def risk_estimate(
     return risk_at(problems, gamma, sums, smaller_gap(problems, gamma, sums)[0])
 
 
-def risk_at(problems: Problems, gamma: Any, sums: Sums, smaller_gap: Any) -> RiskEstimate:
+def risk_at(problems: Problems, gamma: Any, sums: Sums, smaller: Any) -> RiskEstimate:
+    r"""Risk of problems whose effective ridge is known.
+
+    Parameters
+    ----------
+    problems : Problems
+        Flat batch.
+    gamma : array, shape (B,)
+        Effective ridges.
+    sums : Sums
+        Spectral sums at `gamma`.
+    smaller : array, shape (B,)
+        Smaller of the gaps :math:`n - z` and :math:`k - z`.
+
+    Returns
+    -------
+    RiskEstimate
+        In the shape that the arguments of the batch broadcast to.
+
+    Notes
+    -----
+    The formulas stand at the top of this module; derived here.
+    """
     xp = problems.xp
     n, size = problems.n, problems.population
-    sample_gap, feature_gap = gaps(problems, smaller_gap)
+    sample_gap, feature_gap = gaps(problems, smaller)
     # h = b c / (b + c) and w = c / (b + c), with b = inf for kernel ridge regression.
     b = finite(xp, feature_gap)
     shared = xp.where(xp.isinf(feature_gap), sums.variance, quotient(xp, b * sums.variance, b + sums.variance))

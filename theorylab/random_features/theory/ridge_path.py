@@ -1,4 +1,4 @@
-"""The risk along the ridge, and the best ridge, with the effective ridge as the parameter: no root finding."""
+"""The risk along the ridge, and the best ridge, with the effective ridge as the parameter; derived here."""
 
 from __future__ import annotations
 
