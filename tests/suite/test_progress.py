@@ -44,6 +44,7 @@ def test_a_terminal_shows_running_notebooks_and_keeps_what_is_over(monkeypatch):
     progress.end()
     shown = stream.getvalue()
     assert "last time 12.0 s" in shown
+    assert "notebooks 2/2" in shown
     assert "done   alpha/02_limits in 3.0 s" in shown
     assert "ValueError: no [b]" in shown
 

@@ -45,7 +45,9 @@ def test_every_claim_is_judged_and_a_crash_stops_nobody(project, jobs, capfd):
     assert statuses(entries) == EVERY
     crashed = next(entry for entry in entries if entry.status == "crashed")
     assert crashed.note.startswith("ArithmeticError: no convergence (claims.py, line ")
-    assert "Traceback" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "Traceback" in told
+    assert "done   alpha.fails (not upheld) in 0.0 s" in told
 
 
 def test_a_worker_that_dies_is_a_crash(toy, project):

@@ -90,7 +90,7 @@ class PlainProgress:
 
 
 class RichProgress:
-    """A line per running notebook with the time elapsed, and one for the whole.
+    """A line for the whole and one per running notebook, each with a bar that fills in the time it took last time.
 
     Parameters
     ----------
@@ -100,30 +100,37 @@ class RichProgress:
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.progress import ProgressColumn, Task, TextColumn, TimeElapsedColumn
+        from rich.progress_bar import ProgressBar
+
+        class TimeBar(ProgressColumn):
+            def render(self, task: Task) -> ProgressBar:
+                expected, elapsed = task.fields["expected"], task.elapsed or 0.0
+                done = min(elapsed, expected or 0.0)
+                return ProgressBar(total=expected, completed=done, width=24, pulse=not expected, animation_time=elapsed)
 
         self._bars = Bars(
-            SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TimeBar(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[expected]}"),
+            TextColumn("{task.fields[told]}"),
             console=Console(file=stream),
             transient=True,
         )
         self._lines: dict[str, Any] = {}
         self._whole: Any = None
+        self._count = self._over = 0
 
     def begin(self, count: int, expected: float | None) -> None:
         """See :class:`Progress`."""
+        self._count = count
         self._bars.start()
-        self._whole = self._bars.add_task("notebooks", total=count, expected=_last_time(expected))
+        self._whole = self._add(f"notebooks 0/{count}", expected)
 
     def started(self, name: str, expected: float | None) -> None:
         """See :class:`Progress`."""
-        self._lines[name] = self._bars.add_task(name, total=1, expected=_last_time(expected))
+        self._lines[name] = self._add(name, expected)
 
     def finished(self, name: str, seconds: float) -> None:
         """See :class:`Progress`."""
@@ -139,11 +146,16 @@ class RichProgress:
         """See :class:`Progress`."""
         self._bars.stop()
 
+    def _add(self, description: str, expected: float | None) -> Any:
+        told = "" if expected is None else f"last time {spoken(expected)}"
+        return self._bars.add_task(description, expected=expected, told=told)
+
     def _done(self, name: str) -> None:
         line = self._lines.pop(name, None)
         if line is not None:
             self._bars.remove_task(line)
-        self._bars.advance(self._whole)
+        self._over += 1
+        self._bars.update(self._whole, description=f"notebooks {self._over}/{self._count}")
 
 
 def progress_for(stream: TextIO) -> Progress:
@@ -160,10 +172,6 @@ def progress_for(stream: TextIO) -> Progress:
         A :class:`RichProgress` for a terminal, else a :class:`PlainProgress`.
     """
     return RichProgress(stream) if stream.isatty() else PlainProgress(stream)
-
-
-def _last_time(expected: float | None) -> str:
-    return "" if expected is None else f"last time {spoken(expected)}"
 
 
 def _opening(count: int, expected: float | None) -> str:

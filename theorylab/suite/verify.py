@@ -15,6 +15,7 @@ from typing import Any
 
 from theorylab.suite.launch import ONE_THREAD
 from theorylab.suite.ledger import CRASHED, Entry
+from theorylab.suite.progress import spoken
 from theorylab.suite.project import Project, UsageError, suggestion
 
 __all__ = ["claims_by_chapter", "run_claims"]
@@ -53,11 +54,11 @@ def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str,
     ids = _selected(claims, wanted)
     arguments = [(str(project.root), project.package, id_, dict(conditions)) for id_ in ids]
     if min(jobs, len(ids)) <= 1:
-        return [_run_one(*given) for given in arguments]
+        return [_told(_run_one(*given)) for given in arguments]
     # Fresh processes rather than forks: array libraries with threads or a GPU do not survive a fork.
     with ProcessPoolExecutor(min(jobs, len(ids)), mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(_run_one, *given) for given in arguments]
-        return [_entry(future, id_) for future, id_ in zip(futures, ids, strict=True)]
+        return [_told(_entry(future, id_)) for future, id_ in zip(futures, ids, strict=True)]
 
 
 def claims_by_chapter(project: Project) -> tuple[dict[str, list[str]], str]:
@@ -100,6 +101,13 @@ def _discover(root: str, package: str) -> dict[str, Any]:
     claims = importlib.import_module("theorylab.claims")
     found: dict[str, Any] = claims.discover(package)
     return found
+
+
+def _told(entry: Entry) -> Entry:
+    """The entry, after a line for whoever waits for the ledger."""
+    took = "" if entry.seconds is None else f" in {spoken(entry.seconds)}"
+    sys.stderr.write(f"done   {entry.chapter}.{entry.claim} ({entry.status}){took}\n")
+    return entry
 
 
 def _entry(future: Future[Entry], id_: str) -> Entry:
