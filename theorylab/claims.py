@@ -94,14 +94,14 @@ class Conditions:
         Seed of every random number of the run, >= 0.
     backend : theorylab.arrays.Backend
         Array library and device for the heavy parts.
-    n_jobs : int
-        Processes that a sweep may use.
+    n_jobs : int, optional
+        Workers that a sweep may use; by default what an enclosing ``joblib.parallel_config`` says, else one.
     """
 
     profile: str = "quick"
     seed: int = 0
     backend: arrays.Backend = dataclasses.field(default_factory=arrays.backend)
-    n_jobs: int = 1
+    n_jobs: int | None = None
 
     def __post_init__(self) -> None:
         validation.check_choice("profile", self.profile, PROFILES)
@@ -197,7 +197,12 @@ class Claim:
         return f"{self.chapter}.{self.name}"
 
     def run(
-        self, profile: str = "quick", seed: int = 0, backend: str = "numpy", device: str = "cpu", n_jobs: int = 1
+        self,
+        profile: str = "quick",
+        seed: int = 0,
+        backend: str = "numpy",
+        device: str = "cpu",
+        n_jobs: int | None = None,
     ) -> ClaimResult:
         """Gather the evidence and judge it.
 
@@ -209,8 +214,8 @@ class Claim:
             Seed of every random number of the run.
         backend, device : str
             Array library and device; see :func:`theorylab.arrays.backend`.
-        n_jobs : int
-            Processes that a sweep may use.
+        n_jobs : int, optional
+            Workers that a sweep may use; by default what an enclosing ``joblib.parallel_config`` says, else one.
 
         Returns
         -------
@@ -336,7 +341,12 @@ def discover(package: str = "theorylab") -> dict[str, Claim]:
 
 
 def run(
-    id: str, profile: str = "quick", seed: int = 0, backend: str = "numpy", device: str = "cpu", n_jobs: int = 1
+    id: str,
+    profile: str = "quick",
+    seed: int = 0,
+    backend: str = "numpy",
+    device: str = "cpu",
+    n_jobs: int | None = None,
 ) -> ClaimResult:
     """Run a claim by its id; see :meth:`Claim.run`.
 
