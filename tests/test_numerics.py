@@ -4,6 +4,7 @@ import math
 import pickle
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,32 +56,33 @@ def test_smooth_root_within_twelve_evaluations(name, mode):
     assert float(result.bracket[0]) - EPS <= root <= float(result.bracket[1]) + EPS
 
 
-# Problems that a bare Newton iteration loses: what a derivative of zero, infinity or noise does to it.
+# Problems that a bare Newton iteration loses, each with the most iterations that it may take with a derivative or
+# without; bisection takes about 50, or 80 where the root is far smaller than the bracket.
 
 HARD = {
-    "triple root": (lambda x: (x - 1.0) ** 3, lambda x: 3.0 * (x - 1.0) ** 2, -1.0, 2.5, 1.0),
-    "vertical": (lambda x: np.cbrt(x - 0.3), lambda x: np.cbrt(x - 0.3) ** -2.0 / 3.0, -1.0, 2.0, 0.3),
-    "infinite slope at an end": (lambda x: np.sqrt(x) - 2.0, lambda x: 0.5 / np.sqrt(x), 0.0, 10.0, 4.0),
-    "pole": (lambda x: 1.0 - 1e-3 / x, lambda x: 1e-3 / x**2, 1e-9, 10.0, 1e-3),
-    "overflow": (lambda x: np.exp(x) - 2.0, np.exp, -1.0, 700.0, math.log(2.0)),
-    "twenty decades": (np.log, lambda x: 1.0 / x, 1e-10, 1e10, 1.0),
-    "small in a wide bracket": (lambda x: x * x - 1e-10, lambda x: 2.0 * x, 0.0, 1e10, 1e-5),
-    "steep": (lambda x: np.tanh(1e6 * (x - 0.3)), lambda x: 1e6 / np.cosh(1e6 * (x - 0.3)) ** 2, -1.0, 2.0, 0.3),
-    "step": (lambda x: np.where(x < 0.3, -1.0, 1.0), lambda x: 0.0 * x, -1.0, 2.0, 0.3),
-    "wrong sign of the derivative": (lambda x: x * x - 2.0, lambda x: -2.0 * x, 0.0, 3.0, math.sqrt(2.0)),
-    "derivative too small": (lambda x: x * x - 2.0, lambda x: 0.2 * x, 0.0, 3.0, math.sqrt(2.0)),
-    "infinite at an end": (lambda x: np.log(x) + 1.0, lambda x: 1.0 / x, 0.0, 1.0, math.exp(-1.0)),
+    "triple root": (lambda x: (x - 1.0) ** 3, lambda x: 3.0 * (x - 1.0) ** 2, -1.0, 2.5, 1.0, 75),
+    "vertical": (lambda x: np.cbrt(x - 0.3), lambda x: np.cbrt(x - 0.3) ** -2.0 / 3.0, -1.0, 2.0, 0.3, 50),
+    "infinite slope at an end": (lambda x: np.sqrt(x) - 2.0, lambda x: 0.5 / np.sqrt(x), 0.0, 10.0, 4.0, 8),
+    "pole": (lambda x: 1.0 - 1e-3 / x, lambda x: 1e-3 / x**2, 1e-9, 10.0, 1e-3, 22),
+    "overflow": (lambda x: np.exp(x) - 2.0, np.exp, -1.0, 700.0, math.log(2.0), 22),
+    "twenty decades": (np.log, lambda x: 1.0 / x, 1e-10, 1e10, 1.0, 42),
+    "small in a wide bracket": (lambda x: x * x - 1e-10, lambda x: 2.0 * x, 0.0, 1e10, 1e-5, 60),
+    "steep": (lambda x: np.tanh(1e6 * (x - 0.3)), lambda x: 1e6 / np.cosh(1e6 * (x - 0.3)) ** 2, -1.0, 2.0, 0.3, 28),
+    "step": (lambda x: np.where(x < 0.3, -1.0, 1.0), lambda x: 0.0 * x, -1.0, 2.0, 0.3, 50),
+    "wrong sign of the derivative": (lambda x: x * x - 2.0, lambda x: -2.0 * x, 0.0, 3.0, math.sqrt(2.0), 50),
+    "derivative too small": (lambda x: x * x - 2.0, lambda x: 0.2 * x, 0.0, 3.0, math.sqrt(2.0), 46),
+    "infinite at an end": (lambda x: np.log(x) + 1.0, lambda x: 1.0 / x, 0.0, 1.0, math.exp(-1.0), 9),
 }
 
 
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("with_derivative", [True, False])
-def test_hard_root_within_eighty_iterations(name, with_derivative):
-    function, derivative, lower, upper, root = HARD[name]
+def test_hard_root_within_its_limit(name, with_derivative):
+    function, derivative, lower, upper, root, limit = HARD[name]
     with np.errstate(all="ignore"):  # of the function at the ends, not of the solver
         result = find_root(function, lower, upper, derivative=derivative if with_derivative else None)
-    assert float(result.root) == pytest.approx(root, rel=3e-14)
-    assert result.n_iterations <= 80
+    assert float(result.root) == pytest.approx(root, rel=3e-14, abs=0.0)
+    assert result.n_iterations <= limit
 
 
 @pytest.mark.parametrize("noise", [1e-15, 1e-12, 1e-9])
@@ -162,7 +164,7 @@ def test_entries_do_not_disturb_each_other():
     together = find_root(problem, 0.0, 1.0, derivative=True, args=(powers,))
     for power, root in zip(powers, together.root, strict=True):
         assert find_root(problem, 0.0, 1.0, derivative=True, args=(power,)).root == root
-        assert root == pytest.approx(0.5 ** (1.0 / power), rel=2e-14)
+        assert root == pytest.approx(0.5 ** (1.0 / power), rel=2e-14, abs=0.0)
 
 
 def test_entries_that_have_converged_are_kept():
@@ -299,7 +301,13 @@ def test_damping_tames_an_oscillation():
 
     with pytest.raises(NotConverged):
         numerics.fixed_point(overshoots, 1.0)
-    assert float(numerics.fixed_point(overshoots, 1.0, damping=0.3)) == pytest.approx(4.0 / 3.0, rel=1e-11)
+    assert float(numerics.fixed_point(overshoots, 1.0, damping=0.3)) == pytest.approx(4.0 / 3.0, rel=1e-11, abs=0.0)
+
+
+def test_tolerance_of_a_large_fixed_point_is_relative():
+    counted = Counted(lambda x: 0.5 * x - 1e6)
+    assert float(numerics.fixed_point(counted, 0.0)) == pytest.approx(-2e6, rel=1e-11, abs=0.0)
+    assert counted.calls == 40  # |f(x) - x| = 1e6 / 2^k falls below 2e-6 at k = 39
 
 
 def test_fixed_point_that_is_not_reached():
@@ -378,6 +386,17 @@ def test_large_rule_neither_overflows_nor_loses_its_first_moments(name):
     assert np.isfinite(nodes).all()
     assert (weights >= 0.0).all()
     assert max(moment_error(rule, moment, 600, degree) for degree in range(20)) < 3e-12
+
+
+def test_tiny_weights_are_right():
+    # 1 / sum_k L_k(t)^2 with 30 digits, where the polynomials leave the range in which they are summed
+    nodes, weights = numerics.gauss_laguerre(150)
+    assert weights[-1] < 1e-200
+    with mpmath.workdps(30):
+        for index in (-1, -3, -20, -60, 75, 0):
+            t = mpmath.mpf(float(nodes[index]))
+            total = sum(mpmath.laguerre(k, 0, t) ** 2 for k in range(150))
+            assert float(1 / total) == pytest.approx(float(weights[index]), rel=1e-11, abs=0.0)
 
 
 def test_gegenbauer_has_its_known_special_cases():
