@@ -1,7 +1,7 @@
 """The project on disk: its root, its chapters and what a notebook contains.
 
 Notebooks are read as plain JSON: importing nbformat costs more than everything else that a run with nothing to do
-needs (docs/decisions/0004).
+needs.
 """
 
 from __future__ import annotations
