@@ -64,15 +64,9 @@ def _digits_cell(
     },
 )
 def digits_risk(conditions: Conditions) -> Outcome:
-    """Held-out and train error of ReLU (full profile: erf as well) features on the 1797 handwritten digits."""
-    activations = conditions.choose(quick=("relu",), full=("relu", "erf"))
-    sizes = [
-        (n, k)
-        for n in conditions.choose(quick=(400,), full=(100, 400))
-        for k in conditions.choose(
-            quick=(50, 100, 200, 400, 800, 1600), full=(40, 60, 100, 200, 300, 400, 600, 1000, 2000, 3000)
-        )
-    ]
+    """Held-out and train error of ReLU and erf features on the 1797 handwritten digits."""
+    cells = _cells(conditions)
+    few = [cell for cell in cells if cell[0] == "relu" and cell[1] <= cell[2]]  # replacement hurts where n <= k
     ridges = conditions.choose(quick=(0.001, 0.1, 1.0), full=(0.001, 0.01, 0.1, 1.0))
     points = [
         {
@@ -83,54 +77,65 @@ def digits_risk(conditions: Conditions) -> Outcome:
             "n_trials": conditions.choose(quick=16, full=200),
             "replace": replace,
         }
-        for replace in (False, True)
-        for activation in activations
-        for n, k in sizes
+        for replace, some in ((False, cells), (True, few))
+        for activation, n, k in some
     ]
     results = run_sweep(conditions, _digits_cell, points)
-    without, replaced = results[: len(results) // 2], results[len(results) // 2 :]
 
-    def predict(**wrong: Any) -> dict[str, np.ndarray]:
+    def predict(some: list[tuple[str, int, int]], **wrong: Any) -> dict[str, np.ndarray]:
         risks = [
             theory.risk_estimate(_digits(activation)[2], **{"n_samples": n, "n_features": k, "ridge": ridges, **wrong})
-            for activation in activations
-            for n, k in sizes
+            for activation, n, k in some
         ]
         heldout = [risk.test_mse if risk.heldout_mse is None else risk.heldout_mse for risk in risks]
         return {"heldout_mse": np.stack(heldout), "train_mse": np.stack([risk.train_mse for risk in risks])}
 
-    def compare(predicted: Mapping[str, np.ndarray], measured: list[dict[str, np.ndarray]]) -> list[Agreement]:
-        pieces = []
-        for name, margin, resolution in (("heldout_mse", 0.1, RESOLUTION), ("train_mse", 0.15, TRAIN_RESOLUTION)):
-            trials = np.stack([result[name] for result in measured])
-            pieces.append(
-                Agreement(
-                    predicted=predicted[name],
-                    measured=trials.mean(axis=1),
-                    standard_error=trials.std(axis=1, ddof=1) / math.sqrt(trials.shape[1]),
-                    margin=margin * predicted[name],
-                    resolution=resolution * trials.mean(axis=1),
-                    label={"heldout_mse": "held-out MSE", "train_mse": "train MSE"}[name],
-                )
-            )
-        return pieces
-
-    correct, plain = predict(), predict(population_size=math.inf)
-    evidence = compare(correct, without)
+    correct, without = predict(cells), results[: len(cells)]
+    evidence = _compare(correct, without)
     return Outcome(
         evidence=evidence,
         controls={
-            "infinite_population": compare(plain, without),
-            "with_replacement": compare(correct, replaced),
-            "kernel_ridge": compare(predict(n_features=math.inf), without),
+            "infinite_population": _compare(predict(cells, population_size=math.inf), without),
+            "with_replacement": _compare(predict(few), results[len(cells) :]),
+            "kernel_ridge": _compare(predict(cells, n_features=math.inf), without),
         },
         arrays={
-            "n_samples": np.array([n for n, _ in sizes]),
-            "n_features": np.array([k for _, k in sizes]),
+            "erf": np.array([activation == "erf" for activation, _, _ in cells]),
+            "n_samples": np.array([n for _, n, _ in cells]),
+            "n_features": np.array([k for _, _, k in cells]),
             "ridges": np.array(ridges),
             **{f"predicted_{name}": values for name, values in correct.items()},
-            **{f"infinite_population_{name}": values for name, values in plain.items()},
-            **{f"measured_{piece.label}": piece.measured for piece in evidence},
-            **{f"standard_error_{piece.label}": piece.standard_error for piece in evidence},
+            **{f"measured_{name}": piece.measured for name, piece in zip(correct, evidence, strict=True)},
+            **{f"standard_error_{name}": piece.standard_error for name, piece in zip(correct, evidence, strict=True)},
         },
     )
+
+
+def _cells(conditions: Conditions) -> list[tuple[str, int, int]]:
+    """Activation, number of samples, number of features."""
+    if conditions.profile == "quick":
+        return [("relu", 400, k) for k in (50, 100, 200, 400, 800, 1600)] + [("erf", 400, k) for k in (100, 1600)]
+    sizes = (40, 60, 100, 200, 300, 400, 600, 1000, 2000, 3000)
+    return [(activation, n, k) for activation in ("relu", "erf") for n in (100, 400) for k in sizes]
+
+
+def _compare(predicted: Mapping[str, np.ndarray], measured: list[dict[str, np.ndarray]]) -> list[Agreement]:
+    """Held-out and train error of every cell and ridge beside their predictions."""
+    rules = {
+        "heldout_mse": ("held-out MSE", 0.1, RESOLUTION),
+        "train_mse": ("train MSE", 0.15, TRAIN_RESOLUTION),
+    }
+    pieces = []
+    for name, (label, margin, resolution) in rules.items():
+        trials = np.stack([result[name] for result in measured])
+        pieces.append(
+            Agreement(
+                predicted=predicted[name],
+                measured=trials.mean(axis=1),
+                standard_error=trials.std(axis=1, ddof=1) / math.sqrt(trials.shape[1]),
+                margin=margin * predicted[name],
+                resolution=resolution * trials.mean(axis=1),
+                label=label,
+            )
+        )
+    return pieces
