@@ -29,7 +29,7 @@ import importlib.util
 import pkgutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -316,13 +316,15 @@ def claim(
     return register
 
 
-def discover(package: str = "theorylab") -> dict[str, Claim]:
-    """Import the ``claims`` module of every chapter and return all claims.
+def discover(package: str = "theorylab", chapters: Collection[str] | None = None) -> dict[str, Claim]:
+    """Import the ``claims`` module of every chapter, or of some, and return their claims.
 
     Parameters
     ----------
     package : str
         The package whose subpackages are the chapters.
+    chapters : collection of str, optional
+        Chapters to import; all when left out.  A name that is no chapter is passed over.
 
     Returns
     -------
@@ -332,11 +334,16 @@ def discover(package: str = "theorylab") -> dict[str, Claim]:
     root = importlib.import_module(package)
     for found in sorted(pkgutil.iter_modules(root.__path__), key=lambda module: module.name):
         name = f"{package}.{found.name}.claims"
-        if found.ispkg and importlib.util.find_spec(name) is not None:
+        wanted = found.ispkg and (chapters is None or found.name in chapters)
+        if wanted and importlib.util.find_spec(name) is not None:
             module = importlib.import_module(name)
             for part in pkgutil.iter_modules(getattr(module, "__path__", [])):
                 importlib.import_module(f"{name}.{part.name}")
-    own = {id_: made for id_, (made, _) in _registry.items() if made.function.__module__.startswith(f"{package}.")}
+    own = {
+        id_: made
+        for id_, (made, _) in _registry.items()
+        if made.function.__module__.startswith(f"{package}.") and (chapters is None or made.chapter in chapters)
+    }
     return dict(sorted(own.items(), key=lambda item: item[1].chapter))
 
 

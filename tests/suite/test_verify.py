@@ -82,3 +82,9 @@ def test_claims_that_cannot_be_imported_are_a_crash(toy, project, capsys):
     (entry,) = run_claims(project, [], CONDITIONS, jobs=1)
     assert entry.status == "crashed"
     assert "cannot import name 'nothing'" in entry.note
+
+
+def test_only_what_is_asked_for_is_imported(toy, project):
+    toy.write_module("beta/claims.py", "raise RuntimeError('half written')")
+    assert statuses(run_claims(project, ["alpha.holds"], CONDITIONS, jobs=1)) == {"alpha.holds": "upheld"}
+    assert [entry.status for entry in run_claims(project, [], CONDITIONS, jobs=1)] == ["crashed"]

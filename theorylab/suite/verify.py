@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -47,7 +47,10 @@ def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str,
     """
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")  # as in a notebook; it counts for what is imported from here on
-    claims, broken = claims_by_chapter(project)
+    chapters = {name.partition(".")[0] for name in wanted}
+    # What is not asked for is not imported; a name that is nowhere is looked for everywhere, to suggest another.
+    known = all((project.root / project.package / chapter).is_dir() for chapter in chapters)
+    claims, broken = claims_by_chapter(project, chapters if wanted and known else None)
     if broken:
         sys.stderr.write(broken)
         return [Entry.without_result("-", "import", CRASHED, broken.splitlines()[-1])]
@@ -61,13 +64,15 @@ def run_claims(project: Project, wanted: Sequence[str], conditions: Mapping[str,
         return [_told(_entry(future, id_)) for future, id_ in zip(futures, ids, strict=True)]
 
 
-def claims_by_chapter(project: Project) -> tuple[dict[str, list[str]], str]:
-    """Ids of all claims of a project.
+def claims_by_chapter(project: Project, chapters: Collection[str] | None = None) -> tuple[dict[str, list[str]], str]:
+    """Ids of the claims of a project.
 
     Parameters
     ----------
     project : Project
         Whose package holds the claims.
+    chapters : collection of str, optional
+        Chapters to import; all when left out.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def claims_by_chapter(project: Project) -> tuple[dict[str, list[str]], str]:
     """
     claims: dict[str, list[str]] = {}
     try:
-        for id_, claim in _discover(str(project.root), project.package).items():
+        for id_, claim in _discover(str(project.root), project.package, chapters).items():
             claims.setdefault(claim.chapter, []).append(id_)
     except Exception:  # a broken chapter is reported, whatever it raises
         return {}, traceback.format_exc()
@@ -95,11 +100,11 @@ def _selected(claims: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> lis
     return [id_ for id_ in everything if id_ in chosen or not wanted]
 
 
-def _discover(root: str, package: str) -> dict[str, Any]:
+def _discover(root: str, package: str, chapters: Collection[str] | None) -> dict[str, Any]:
     if root not in sys.path:
         sys.path.insert(0, root)
     claims = importlib.import_module("theorylab.claims")
-    found: dict[str, Any] = claims.discover(package)
+    found: dict[str, Any] = claims.discover(package, chapters)
     return found
 
 
@@ -119,7 +124,7 @@ def _entry(future: Future[Entry], id_: str) -> Entry:
 
 
 def _run_one(root: str, package: str, id_: str, conditions: Mapping[str, Any]) -> Entry:
-    claim = _discover(root, package)[id_]
+    claim = _discover(root, package, [id_.partition(".")[0]])[id_]
     try:
         return Entry.from_record(claim.run(**conditions).to_record())
     except Exception as error:  # one claim that crashes does not keep the others from being judged
