@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import elementwise
 
 from theorylab import arrays, numerics
 from theorylab.numerics import NotConverged, find_root
@@ -85,6 +86,29 @@ def test_hard_root_within_its_limit(name, with_derivative):
     assert result.n_iterations <= limit
 
 
+@pytest.mark.parametrize("name", [*SMOOTH, *HARD])
+def test_steps_without_derivative_are_scipys(name):
+    function, _, lower, upper = (SMOOTH | HARD)[name][:4]
+    with np.errstate(all="ignore"):
+        reference = elementwise.find_root(function, (lower, upper), tolerances={"xrtol": 1e-14, "xatol": 0.0})
+        result = find_root(function, lower, upper)
+    assert result.n_iterations <= reference.nit
+    np.testing.assert_allclose(result.root, reference.x, rtol=3e-14, atol=1e-20)
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *HARD])
+@pytest.mark.parametrize("with_derivative", [True, False])
+def test_mirrored_problem_takes_the_mirrored_steps(name, with_derivative):
+    function, derivative, lower, upper = (SMOOTH | HARD)[name][:4]
+    with np.errstate(all="ignore"):
+        result = find_root(function, lower, upper, derivative=derivative if with_derivative else None)
+        mirrored = find_root(
+            lambda x: function(-x), -upper, -lower, derivative=(lambda x: -derivative(-x)) if with_derivative else None
+        )
+    assert float(mirrored.root) == pytest.approx(-float(result.root), rel=3e-14, abs=1e-20)
+    assert abs(mirrored.n_iterations - result.n_iterations) <= 2
+
+
 @pytest.mark.parametrize("noise", [1e-15, 1e-12, 1e-9])
 @pytest.mark.parametrize("derivative", [lambda x: 1.0 + 0.0 * x, None])
 def test_noise_beside_the_root_costs_few_iterations(noise, derivative):
@@ -110,6 +134,12 @@ def test_start_saves_iterations_and_is_moved_into_the_bracket():
     warm = find_root(problem, -1.0, 50.0, derivative=True, start=0.7)
     assert warm.n_iterations < cold.n_iterations
     seen = []
+    find_root(lambda x: seen.append(x.tolist()) or x - 0.7, [-1.0, -3.0], 5.0, start=[0.5, 1.0])
+    assert seen[:3] == [[-1.0, -3.0], [5.0, 5.0], [0.5, 1.0]]
+    seen.clear()
+    find_root(lambda x: seen.append(float(x)) or x - 0.7, -1.0, 5.0)
+    assert seen[:3] == [-1.0, 5.0, 2.0]
+    seen.clear()
     outside = find_root(lambda x: seen.append(float(x)) or x - 0.5, 0.0, 1.0, start=7.0)
     assert float(outside.root) == 0.5
     assert max(seen) == 1.0
