@@ -59,7 +59,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "axes.formatter.min_exponent": 3,  # 0.01, 0.4, 20, 100 in plain digits on logarithmic axes
+    "axes.formatter.min_exponent": 4,  # 0.001, 0.4, 20, 1000 in plain digits on logarithmic axes
     "axes.xmargin": 0.03,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.7,

@@ -74,7 +74,7 @@ def digits_risk(conditions: Conditions) -> Outcome:
             "n_samples": n,
             "n_features": k,
             "ridges": ridges,
-            "n_trials": conditions.choose(quick=16, full=200),
+            "n_trials": conditions.choose(quick=12, full=200),
             "replace": replace,
         }
         for replace, some in ((False, cells), (True, few))
