@@ -104,6 +104,17 @@ def test_wrong_length_of_an_axis():
     assert "1 or 2 axes" in refused(ValueError, "x", validation.check_array, 1.0, ndim=(1, 2))
 
 
+def test_axes_in_words():
+    assert "an array with 1 axis; got shape ()." in refused(ValueError, "x", validation.check_array, 1.0, ndim=1)
+    assert "an array with 2 axes; got shape (1,)." in refused(ValueError, "x", validation.check_array, [1.0], ndim=2)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(38, "x" * 38 + "'."), (39, "x" * 36 + "....")])
+def test_long_values_are_cut_in_messages(length, shown):
+    message = refused(TypeError, "x", validation.check_number, "x" * length)
+    assert f"got str '{shown} Pass" in message
+
+
 def test_empty_only_on_request():
     assert "shape (0,)" in refused(ValueError, "x", validation.check_array, [])
     assert validation.check_array("x", np.zeros((0, 3)), allow_empty=True).shape == (0, 3)
