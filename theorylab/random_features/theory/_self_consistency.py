@@ -25,6 +25,8 @@ __all__ = [
     "spectral_sums",
 ]
 
+#: By how much the bracket of log(gamma) reaches beyond the bounds.
+_ROOM = 5.0
 #: Entries of one (problems x levels) block: 16 MB for each temporary in float64.
 _BLOCK_SIZE = 2_000_000
 
@@ -112,7 +114,7 @@ def solve(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, int]:
     if bool(xp.all(learned_all)):
         return xp.zeros_like(problems.ridge), 0
     solvable = dataclasses.replace(problems, ridge=xp.where(learned_all, xp.ones_like(problems.ridge), problems.ridge))
-    lower, upper = _bracket(spectrum, solvable)
+    lower, upper = (xp.log(bound) for bound in _bounds(spectrum, solvable))
 
     def equation(log_gamma: Any) -> tuple[Any, Any]:
         gamma = xp.exp(log_gamma)
@@ -121,11 +123,13 @@ def solve(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, int]:
         total = sums.df1 + gap
         return xp.log(total / solvable.interpolation), (slope - sums.variance) / total
 
-    found = numerics.find_root(equation, xp.log(lower), xp.log(upper), derivative=True)
+    # The bounds are sharp, so the search starts between them; its bracket is wider, for rounding where they meet.
+    start = 0.5 * (lower + upper)
+    found = numerics.find_root(equation, lower - _ROOM, upper + _ROOM, derivative=True, start=start)
     return xp.where(learned_all, xp.zeros_like(lower), xp.exp(found.root)), found.n_iterations
 
 
-def _bracket(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, Any]:
+def _bounds(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, Any]:
     """Bounds of gamma: z <= m and each level's share of it from below, z <= trace / gamma from above."""
     xp, m = problems.xp, problems.interpolation
     levels = positive_levels(spectrum)
@@ -138,8 +142,7 @@ def _bracket(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, Any]:
     by_level = _in_blocks(xp, best_level, m.shape[0], levels)
     lower = xp.maximum(problems.ridge / problems.n, xp.maximum(by_level, spectrum.tail_trace / m))
     upper = spectrum.trace / problems.n + spectrum.trace / problems.k + problems.ridge / problems.n
-    # One relative step outwards: rounding must not put the root outside when both ends meet.
-    return lower * (1.0 - 1e-12), xp.maximum(upper, lower) * (1.0 + 1e-12)
+    return lower, xp.maximum(upper, lower)
 
 
 def spectral_sums(spectrum: KernelSpectrum, gamma: Any) -> Sums:

@@ -155,7 +155,7 @@ def effective_regularization(
     Examples
     --------
     >>> isotropic = KernelSpectrum([1.0], multiplicities=[300])
-    >>> float(effective_regularization(isotropic, 150, 100).gamma)
+    >>> round(float(effective_regularization(isotropic, 150, 100).gamma), 12)
     2.0
     """
     problems = problems_of(spectrum, n_samples, n_features, ridge, 0.0)
