@@ -186,6 +186,6 @@ def _one_blas_thread() -> Iterator[None]:
 @functools.lru_cache(maxsize=1)
 def _thread_pools(n_modules: int) -> Any:  # noqa: ARG001
     # looking the libraries up takes milliseconds, and is due only when an import may have brought a new one
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
