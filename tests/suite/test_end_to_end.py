@@ -56,7 +56,10 @@ from toylab.alpha.tools import hammer
 result("alpha/tools.svg", hammer())
 """,
     "beta/01_law": """
+import sys, types
 import toylab.beta.theory as theory
+sys.modules["made.up"] = types.ModuleType("made.up")
+sys.modules["made.up"].__file__ = "_made_up.py"  # no file at all, as for torch.ops
 result("beta/law.svg", str(theory.law()))
 """,
 }

@@ -167,7 +167,7 @@ def _check_loaded(executed: Any, spec: dict[str, Any]) -> None:
         path = Path(file).resolve()
         of_package = name.split(".")[0] == spec["package"]
         in_root = path.is_relative_to(root) and not path.is_relative_to(environment)
-        if not file or not (of_package or in_root) or name.startswith(f"{spec['package']}.suite"):
+        if not path.is_file() or not (of_package or in_root) or name.startswith(f"{spec['package']}.suite"):
             continue
         if not in_root or path.relative_to(root).as_posix() not in spec["closure"]:
             unknown[name] = path.relative_to(root).as_posix() if in_root else str(path)
