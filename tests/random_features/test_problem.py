@@ -1,6 +1,8 @@
 """The spectrum both sides share."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -68,6 +70,14 @@ def test_gram_spectrum_reproduces_kernel_and_target():
     assert spectrum.coefficients_sq.sum() == pytest.approx(np.mean(np.sum(y**2, axis=1)))
     leading = np.linalg.eigh(K)[1][:, -1]
     assert spectrum.coefficients_sq[0] == pytest.approx(np.sum((leading @ y) ** 2) / 12)
+
+
+def test_a_spectrum_is_immutable_and_can_be_copied():
+    spectrum = KernelSpectrum([0.5, 1.0], [1.0, 2.0])
+    with pytest.raises(AttributeError, match="KernelSpectrum is immutable; got a value for eigenvalues"):
+        spectrum.eigenvalues = [2.0, 1.0]
+    for twin in (copy.deepcopy(spectrum), pickle.loads(pickle.dumps(spectrum))):
+        np.testing.assert_array_equal(twin.coefficients_sq, [2.0, 1.0])
 
 
 def test_spectrum_keeps_the_callers_data():

@@ -343,6 +343,20 @@ def test_refusals(arguments, message):
         risk_estimate(ISOTROPIC, **{"n_samples": 100, "n_features": 50, "ridge": 0.1, **arguments})
 
 
+BAD_NUMBERS = st.sampled_from([math.nan, -math.inf]) | st.floats(-1e6, -1e-6)
+BAD_VALUES = (
+    BAD_NUMBERS | st.lists(BAD_NUMBERS, min_size=1, max_size=3) | st.sampled_from(["10", None, 1j, [[]], object()])
+)
+
+
+@settings(max_examples=80)
+@given(name=st.sampled_from(["n_samples", "n_features", "ridge", "noise_variance"]), value=BAD_VALUES)
+def test_whatever_is_wrong_is_refused_by_name(name, value):
+    arguments = {"n_samples": 100, "n_features": 50, "ridge": 0.1, "noise_variance": 0.2, name: value}
+    with pytest.raises((ValueError, TypeError), match=f"^{name} must "):
+        risk_estimate(ISOTROPIC, **arguments)
+
+
 def test_path_refusals():
     with pytest.raises(ValueError, match="gammas must be at least the effective ridge of zero ridge"):
         risk_path(ISOTROPIC, 150, 100, 0.0, [1.0])

@@ -19,7 +19,7 @@ _NEGATIVE_TOLERANCE = 1e-10
 
 
 class KernelSpectrum:
-    r"""Eigenvalues of a kernel and the target's power on each eigenspace, sorted from the largest eigenvalue down.
+    r"""Eigenvalues of a kernel and the target's power on each eigenspace, sorted from the largest down; immutable.
 
     Parameters
     ----------
@@ -56,6 +56,13 @@ class KernelSpectrum:
     ([1.0, 0.25], 1.25)
     """
 
+    eigenvalues: Any
+    coefficients_sq: Any
+    multiplicities: Any
+    tail_trace: float
+    tail_power: float
+    population_size: float
+
     def __init__(
         self,
         eigenvalues: Any,
@@ -80,14 +87,19 @@ class KernelSpectrum:
         power = xp.sum(power, axis=1) if power.ndim == 2 else power
         counts = xp.ones_like(values) if counts is None else counts
         order = xp.argsort(values, descending=True, stable=True)
-        self.eigenvalues = xp.take(values, order, axis=0)
-        self.coefficients_sq = xp.take(power, order, axis=0)
-        self.multiplicities = xp.take(counts, order, axis=0)
-        self.tail_trace = validation.check_number("tail_trace", tail_trace, minimum=0.0)
-        self.tail_power = validation.check_number("tail_power", tail_power, minimum=0.0)
-        self.population_size = validation.check_number(
-            "population_size", population_size, minimum=1.0, allow_infinite=True
+        vars(self).update(
+            eigenvalues=xp.take(values, order, axis=0),
+            coefficients_sq=xp.take(power, order, axis=0),
+            multiplicities=xp.take(counts, order, axis=0),
+            tail_trace=validation.check_number("tail_trace", tail_trace, minimum=0.0),
+            tail_power=validation.check_number("tail_power", tail_power, minimum=0.0),
+            population_size=validation.check_number(
+                "population_size", population_size, minimum=1.0, allow_infinite=True
+            ),
         )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"KernelSpectrum is immutable; got a value for {name}. Make a new one.")
 
     @classmethod
     def power_law(cls, alpha: float, beta: float, n_modes: int) -> KernelSpectrum:
