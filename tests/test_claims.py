@@ -170,6 +170,13 @@ class TestRecords:
         with pytest.raises(ValueError, match="path must name a claim record of format 1"):
             claims.load_record(path)
 
+    def test_the_family_wise_level_is_that_of_all_pieces(self):
+        noisy = compare(1.0, standard_error=0.1, resolution=1.0)
+        result = make(evidence=[noisy, noisy, compare(1.0)]).run()
+        assert result.false_alarm_rate == pytest.approx(claims.false_alarm_rate(2))
+        assert result.to_record()["false_alarm_rate"] == result.false_alarm_rate
+        assert "at most 0.00093 of runs" in result._repr_markdown_()
+
     def test_texts_name_verdict_and_controls(self):
         result = make(control=compare(1.0)).run()
         assert "arithmetic.one: not upheld (confirmed; 0 of 1 controls rejected)" in str(result)

@@ -105,6 +105,11 @@ class ClaimResult:
         return Status.UPHELD if as_expected and all(c.rejected for c in self.controls) else Status.NOT_UPHELD
 
     @property
+    def false_alarm_rate(self) -> float:
+        """Probability that chance alone refutes a piece of evidence of a true statement, at most."""
+        return 1.0 - math.prod(1.0 - piece.false_alarm_rate for piece in self.evidence)
+
+    @property
     def summary(self) -> str:
         """The piece of evidence under the greatest strain, in one line."""
         worst = max(self.evidence, key=lambda piece: piece.strain)
@@ -132,6 +137,7 @@ class ClaimResult:
             "verdict": self.verdict,
             "status": self.status,
             "summary": self.summary,
+            "false_alarm_rate": self.false_alarm_rate,
             "evidence": [piece.to_record() for piece in self.evidence],
             "controls": [_control_record(control) for control in self.controls],
             "conditions": {
@@ -174,6 +180,8 @@ class ClaimResult:
             self.claim.statement,
             "",
             f"*Tolerance:* {self.claim.tolerance}",
+            "",
+            f"*Family-wise level:* chance refutes a true statement in at most {self.false_alarm_rate:.2g} of runs",
             "",
             "| compared | outcome | strain | verdict |",
             "|---|---|---|---|",
