@@ -46,21 +46,20 @@ def _learning_curves(conditions: Conditions) -> dict[str, Cells]:
         ridges=conditions.choose(quick=np.array([1e-3, 1e-2, 0.1, 1.0, 10.0]), full=np.geomspace(1e-3, 1e2, 31)),
         trials_times_size=conditions.choose(quick=6_000, full=25_600),
     )
-    levels = functools.partial(
-        simulate,
-        conditions,
-        ridges=np.array([0.1, 1.0, 10.0]),
-        trials_times_size=conditions.choose(quick=4_000, full=100_000),
-    )
+    levels = functools.partial(simulate, conditions, trials_times_size=conditions.choose(quick=4_000, full=100_000))
     two_levels = levels(
         ("levels", (1.0, 1e-3, 0.0), (1.0, 0.1, 0.05), (64, 400, 20)),
         noise_variance=0.02,
         cells=[(128, 96), (128, 160), (96, 128), (160, 128)],
+        ridges=[0.1, 1.0, 10.0],
     )
     noise_and_tail = levels(
-        ("levels", (1.0, 1e-5), (0.0, 0.5), (64, 1500)), noise_variance=0.5, cells=[(128, 96), (96, 128)]
+        ("levels", (1.0, 1e-5), (0.0, 0.5), (64, 1500)),
+        noise_variance=0.5,
+        cells=[(128, 96), (96, 128)],
+        ridges=[0.01, 0.1, 1.0],
     )
-    # The theory sees the 1500 modes, far below the effective ridge of 8e-4 and more, as a tail.
+    # The theory sees the 1500 modes, far below the effective ridge of 1e-3 and more, as a tail.
     tail = KernelSpectrum([1.0], [0.0], [64], tail_trace=1.5e-2, tail_power=0.5)
     noise_and_tail = dataclasses.replace(noise_and_tail, spectrum=tail)
     return {"power law": power_law, "two levels": two_levels, "noise and tail": noise_and_tail}
