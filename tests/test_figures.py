@@ -583,6 +583,7 @@ def test_labels_of_a_cleared_axes_are_forgotten():
     figures.verdict_badge(ax, Result("upheld", "confirmed"))
     ax.clear()
     fig.draw_without_rendering()
+    assert not [text for text in fig.findobj(Text) if text.get_text() == "a"]
 
 
 def key_of(fig):

@@ -205,6 +205,7 @@ def _evaluator(
 
 
 def require_numbers(xp: Any, x: Any, value: Any) -> None:
+    """Refuse a function that is not a number somewhere in the bracket."""
     bad = xp.isnan(value)
     if bool(xp.any(bad)):
         where = arrays.to_numpy(x)[arrays.to_numpy(bad)]

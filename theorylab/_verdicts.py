@@ -272,6 +272,7 @@ def combine(pieces: Sequence[Evidence]) -> Verdict:
 
 
 def host_array(name: str, value: ArrayLike, **requirements: Any) -> Floats:
+    """Read-only float64 copy on the host of an array that satisfies the requirements of ``check_array``."""
     checked: Floats = np.array(arrays.to_numpy(validation.check_array(name, value, **requirements)), dtype=np.float64)
     checked.setflags(write=False)
     return checked
@@ -280,6 +281,7 @@ def host_array(name: str, value: ArrayLike, **requirements: Any) -> Floats:
 def require_broadcast(
     evidence: Evidence, shape: tuple[int, ...], names: tuple[str, ...] = ("margin", "standard_error", "resolution")
 ) -> None:
+    """Refuse fields of a piece of evidence that do not give one value for each comparison."""
     for name in names:
         value = getattr(evidence, name)
         if value is None:

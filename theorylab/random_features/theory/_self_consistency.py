@@ -202,6 +202,7 @@ def gaps(problems: Problems, smaller: Any) -> tuple[Any, Any]:
 
 
 def kappa_of(problems: Problems, gamma: Any, feature_gap: Any) -> Any:
+    """Effective ridge of the empirical kernel, gamma (1 - z/k)."""
     return gamma * share(problems.xp, feature_gap, problems.k)
 
 
