@@ -10,6 +10,7 @@ from theorylab.random_features.experiment import (
     fit_ridge,
     random_features,
     simulate_gaussian_features,
+    simulate_gaussian_population,
     simulate_population,
 )
 from theorylab.random_features.problem import KernelSpectrum
@@ -155,6 +156,44 @@ class TestPopulation:
         [({"n_samples": 40}, "n_samples must be below the 40"), ({"weight_variance": 0.0}, "weight_variance must"),
          ({"activation": "tanh"}, "activation must"), ({"ridges": [math.inf]}, "ridges must")],
     )  # fmt: skip
+    def test_refusals(self, changes, message):
+        with pytest.raises(ValueError, match=message):
+            self.simulate(**changes)
+
+
+class TestGaussianPopulation:
+    spectrum = KernelSpectrum(np.arange(1.0, 41.0) ** -1.5, np.arange(1.0, 41.0) ** -2.0, population_size=40)
+
+    def simulate(self, **changes):
+        settings = {"n_samples": 25, "n_features": 10, "ridges": [0.0, 0.1], "n_trials": 3}
+        return simulate_gaussian_population(
+            **{"spectrum": self.spectrum, **settings, **changes}, rng=np.random.default_rng(3)
+        )
+
+    def test_shapes_and_repeatability(self):
+        first, second = self.simulate(), self.simulate()
+        assert first.heldout_mse.shape == first.train_mse.shape == (3, 2)
+        np.testing.assert_array_equal(first.heldout_mse, second.heldout_mse)
+
+    def test_kernel_and_targets_have_the_given_spectrum(self):
+        # With a huge ridge nothing is learned: both parts together hold the target's whole power, in every trial.
+        found = self.simulate(ridges=[1e12])
+        power = (25 * found.train_mse + 15 * found.heldout_mse) / 40
+        np.testing.assert_allclose(power, self.spectrum.coefficients_sq.sum(), rtol=1e-9)
+
+    def test_more_features_than_samples_interpolate(self):
+        np.testing.assert_allclose(self.simulate(n_features=60).train_mse[:, 0], 0.0, atol=1e-18)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"n_samples": 40}, "n_samples must be below the 40 points"),
+            ({"n_features": 0}, "n_features must"),
+            ({"ridges": [-1.0]}, "ridges must"),
+            ({"n_trials": 0}, "n_trials must"),
+            ({"spectrum": KernelSpectrum([1.0], tail_trace=1.0)}, "spectrum must have no tail"),
+        ],
+    )
     def test_refusals(self, changes, message):
         with pytest.raises(ValueError, match=message):
             self.simulate(**changes)

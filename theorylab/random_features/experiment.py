@@ -24,6 +24,7 @@ __all__ = [
     "fit_ridge",
     "random_features",
     "simulate_gaussian_features",
+    "simulate_gaussian_population",
     "simulate_population",
 ]
 
@@ -272,9 +273,7 @@ def simulate_population(
     X = arrays.to_numpy(validation.check_array("X", X, ndim=2))
     y = arrays.to_numpy(validation.check_array("y", y, ndim=(1, 2)))
     n_points = validation.check_same_length(X=X, y=y)
-    n = int(validation.check_count("n_samples", n_samples))
-    if n >= n_points:
-        raise ValueError(f"n_samples must be below the {n_points} points of X; got {n}. Some must be left to test on.")
+    n = _checked_subset(n_samples, n_points)
     k = int(validation.check_count("n_features", n_features))
     trials = int(validation.check_count("n_trials", n_trials))
     variance = validation.check_number("weight_variance", weight_variance, exclusive_minimum=0.0)
@@ -287,6 +286,67 @@ def simulate_population(
         psi = random_features(points, backend.asarray(weights), activation)
         results.append(_population_trial(psi, labels, chosen, ridges, backend))
     return PopulationResult(*(np.stack(column) for column in zip(*results, strict=True)))
+
+
+def simulate_gaussian_population(
+    spectrum: KernelSpectrum,
+    n_samples: int,
+    n_features: int,
+    ridges: Any,
+    n_trials: int,
+    rng: np.random.Generator,
+    *,
+    backend: arrays.Backend | None = None,
+) -> PopulationResult:
+    r"""Train on random subsets of a synthetic population whose kernel matrix has exactly the given spectrum.
+
+    The kernel matrix on N points is :math:`K = U\,\mathrm{diag}(N\lambda)\,U^T` with a uniformly random rotation U, the
+    targets are :math:`\sqrt N U v`, and the k random features of all points are Gaussian with covariance K.
+
+    Parameters
+    ----------
+    spectrum : KernelSpectrum
+        One mode for each point: N modes in all, without tail.
+    n_samples, n_features, n_trials : int
+        Sizes; fewer samples than points.
+    ridges : array_like, shape (n_ridges,)
+        Ridges >= 0 of the unnormalised loss.
+    rng : numpy.random.Generator
+        Source of rotations, features and subsets; drawn on the host.
+    backend : theorylab.arrays.Backend, optional
+        Where to compute; NumPy by default.
+
+    Returns
+    -------
+    PopulationResult
+        Arrays of shape (n_trials, n_ridges), on the host.
+    """
+    if spectrum.tail_trace > 0.0 or spectrum.tail_power > 0.0:
+        raise ValueError(f"spectrum must have no tail in a simulation; got {spectrum!r}. Give the modes explicitly.")
+    scale, target = _explicit_modes(spectrum)
+    n_points = scale.size
+    n = _checked_subset(n_samples, n_points)
+    k = int(validation.check_count("n_features", n_features))
+    trials = int(validation.check_count("n_trials", n_trials))
+    ridges = arrays.to_numpy(validation.check_array("ridges", ridges, ndim=1, minimum=0.0))
+    backend = backend or arrays.backend()
+    results = []
+    for _ in range(trials):
+        rotation, triangle = np.linalg.qr(rng.standard_normal((n_points, n_points)))
+        rotation = rotation * np.sign(np.diag(triangle))  # makes it uniform
+        mixing = backend.asarray(rotation * (math.sqrt(n_points) * scale))
+        features = mixing @ backend.asarray(rng.standard_normal((n_points, k)) / math.sqrt(k))
+        labels = backend.asarray(math.sqrt(n_points) * rotation @ target[:, None])
+        chosen = rng.choice(n_points, n, replace=False)
+        results.append(_population_trial(features, labels, chosen, ridges, backend))
+    return PopulationResult(*(np.stack(column) for column in zip(*results, strict=True)))
+
+
+def _checked_subset(n_samples: int, n_points: int) -> int:
+    n = int(validation.check_count("n_samples", n_samples))
+    if n >= n_points:
+        raise ValueError(f"n_samples must be below the {n_points} points; got {n}. Some must be left to test on.")
+    return n
 
 
 def _explicit_modes(spectrum: KernelSpectrum) -> tuple[np.ndarray, np.ndarray]:
