@@ -242,10 +242,18 @@ class TestRidgePath:
         assert float(risk.test_mse) <= scanned.min() * (1 + 1e-12)
         assert grid[np.argmin(scanned)] == pytest.approx(float(ridge), rel=5e-3)
 
-    def test_isotropic_optimum(self):
-        # For an isotropic kernel the optimal ridge of kernel regression is M noise / signal, the Bayes answer.
-        ridge, _ = optimal_ridge(ISOTROPIC, 150, math.inf, 0.2)
+    @pytest.mark.parametrize("n", [150, 290, 400, 5000])
+    def test_isotropic_optimum(self, n):
+        # For an isotropic kernel the optimal ridge of kernel regression is M noise / signal, the Bayes answer, on both
+        # sides of the 300 modes.
+        ridge, _ = optimal_ridge(ISOTROPIC, n, math.inf, 0.2)
         assert float(ridge) == pytest.approx(60.0, rel=1e-6)
+
+    def test_optimum_far_above_the_smallest_eigenvalue(self):
+        # Fewer modes than samples, the last ones without power: the Bayes ridge of the first ten decides.
+        spectrum = KernelSpectrum([1.0, 1e-9], [1.0, 0.0], [10, 10])
+        ridge, _ = optimal_ridge(spectrum, 50, math.inf, 0.5)
+        assert float(ridge) == pytest.approx(5.0, rel=1e-5)
 
     def test_zero_ridge_is_reported_exactly(self):
         # steep target, no noise: overfitting is best

@@ -19,8 +19,8 @@ from theorylab.random_features.theory.eigenframework import RiskEstimate, risk_a
 
 __all__ = ["optimal_ridge", "risk_path"]
 
-#: Scan of the optimal ridge: points, and how far log(gamma) reaches above its smallest value.
-_SCAN_POINTS, _SCAN_WIDTH = 300, 15.0
+#: Scan of the optimal ridge: points, and how far log(gamma) reaches above that of the largest eigenvalue.
+_SCAN_POINTS, _SCAN_ROOM = 300, 15.0
 
 
 def risk_path(
@@ -119,10 +119,11 @@ def optimal_ridge(
         gamma = xp.maximum(xp.exp(log_gamma), xp.exp(start))  # rounding must not lead below zero ridge
         return risk_path(spectrum, problems.n, problems.k, problems.noise, gamma)[1].test_mse
 
-    step = _SCAN_WIDTH / (_SCAN_POINTS - 1)
-    _, (offsets,) = arrays.promote([i * step for i in range(_SCAN_POINTS)], like=start)
-    best = xp.argmin(test_mse(start + offsets[:, None]), axis=0)
-    centre = start + xp.take(offsets, best, axis=0)
+    # From zero ridge, far below the spectrum where every mode can be learned, to far above it.
+    step = (xp.maximum(start, xp.log(spectrum.eigenvalues[0])) + _SCAN_ROOM - start) / (_SCAN_POINTS - 1)
+    _, (index,) = arrays.promote(list(range(_SCAN_POINTS)), like=start)
+    best = xp.argmin(test_mse(start + step * index[:, None]), axis=0)
+    centre = start + step * xp.take(index, best, axis=0)
     refined = numerics.minimize_unimodal(test_mse, xp.maximum(start, centre - step), centre + step)
     ridge, _ = risk_path(spectrum, problems.n, problems.k, problems.noise, xp.maximum(xp.exp(refined), xp.exp(start)))
     fitted = risk_estimate(spectrum, problems.n, problems.k, ridge, problems.noise)
