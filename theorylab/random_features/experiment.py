@@ -29,18 +29,20 @@ __all__ = [
 ]
 
 
-def _relu(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, 0.0)
+def _relu(values: Any) -> Any:
+    xp = arrays.namespace(values)
+    return xp.maximum(values, xp.zeros_like(values))
 
 
-def _erf(values: np.ndarray) -> np.ndarray:
+def _erf(values: Any) -> Any:
     from scipy.special import erf  # half a second of import for one of the two activations
 
-    return np.asarray(erf(values))
+    _, (result,) = arrays.promote(erf(arrays.to_numpy(values)), like=values)  # the standard has no erf
+    return result
 
 
-#: Feature maps by name; each acts on an array elementwise.
-ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"relu": _relu, "erf": _erf}
+#: Feature maps by name; each acts elementwise on an array of any library.
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": _relu, "erf": _erf}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,12 +126,8 @@ def random_features(X: Any, weights: Any, activation: str) -> Any:
     if weights.shape[1] != X.shape[1]:
         raise ValueError(f"weights must have the {X.shape[1]} columns of X; got shape {tuple(weights.shape)}.")
     function = ACTIVATIONS[validation.check_choice("activation", activation, tuple(ACTIVATIONS))]
-    xp, (X, weights) = arrays.promote(X, weights)
-    projected = X @ weights.T
-    if activation == "relu":
-        return xp.maximum(projected, xp.zeros_like(projected)) / math.sqrt(weights.shape[0])
-    _, (features,) = arrays.promote(function(arrays.to_numpy(projected)), like=X)
-    return features / math.sqrt(weights.shape[0])
+    _, (X, weights) = arrays.promote(X, weights)
+    return function(X @ weights.T) / math.sqrt(weights.shape[0])
 
 
 def fit_ridge(features: Any, y: Any, ridges: Any) -> RidgeFit:
@@ -220,8 +218,6 @@ def simulate_gaussian_features(
     trials = int(validation.check_count("n_trials", n_trials))
     ridges = arrays.to_numpy(validation.check_array("ridges", ridges, ndim=1, minimum=0.0))
     noise = validation.check_number("noise_variance", noise_variance, minimum=0.0)
-    if spectrum.tail_trace > 0.0 or spectrum.tail_power > 0.0:
-        raise ValueError(f"spectrum must have no tail in a simulation; got {spectrum!r}. Give the modes explicitly.")
     backend = backend or arrays.backend()
     scale, target = _explicit_modes(spectrum)
     results = [_gaussian_trial(scale, target, n, k, ridges, noise, rng, backend) for _ in range(trials)]
@@ -277,6 +273,7 @@ def simulate_population(
     k = int(validation.check_count("n_features", n_features))
     trials = int(validation.check_count("n_trials", n_trials))
     variance = validation.check_number("weight_variance", weight_variance, exclusive_minimum=0.0)
+    ridges = arrays.to_numpy(validation.check_array("ridges", ridges, ndim=1, minimum=0.0))
     backend = backend or arrays.backend()
     points, labels = backend.asarray(X), backend.asarray(y.reshape(n_points, -1))
     results = []
@@ -321,8 +318,6 @@ def simulate_gaussian_population(
     PopulationResult
         Arrays of shape (n_trials, n_ridges), on the host.
     """
-    if spectrum.tail_trace > 0.0 or spectrum.tail_power > 0.0:
-        raise ValueError(f"spectrum must have no tail in a simulation; got {spectrum!r}. Give the modes explicitly.")
     scale, target = _explicit_modes(spectrum)
     n_points = scale.size
     n = _checked_subset(n_samples, n_points)
@@ -351,6 +346,8 @@ def _checked_subset(n_samples: int, n_points: int) -> int:
 
 def _explicit_modes(spectrum: KernelSpectrum) -> tuple[np.ndarray, np.ndarray]:
     """Square roots of eigenvalues and of the target's power, mode by mode, as arrays of shape (M,)."""
+    if spectrum.tail_trace > 0.0 or spectrum.tail_power > 0.0:
+        raise ValueError(f"spectrum must have no tail in a simulation; got {spectrum!r}. Give the modes explicitly.")
     counts = arrays.to_numpy(spectrum.multiplicities)
     if np.any(counts != np.rint(counts)):
         raise ValueError("multiplicities must be integers in a simulation; got fractional ones. Round them.")
@@ -387,13 +384,13 @@ def _gaussian_trial(
 
 
 def _population_trial(
-    psi: Any, labels: Any, chosen: np.ndarray, ridges: Any, backend: arrays.Backend
+    psi: Any, labels: Any, chosen: np.ndarray, ridges: np.ndarray, backend: arrays.Backend
 ) -> tuple[np.ndarray, np.ndarray]:
     xp = backend.xp
     left_out = np.setdiff1d(np.arange(labels.shape[0]), chosen)
     index = backend.asarray(chosen), backend.asarray(left_out)
     (psi_train, psi_rest), (y_train, y_rest) = ([xp.take(a, i, axis=0) for i in index] for a in (psi, labels))
-    fit = fit_ridge(psi_train, y_train, backend.asarray(np.asarray(ridges, dtype=float)))
+    fit = fit_ridge(psi_train, y_train, backend.asarray(ridges))
     return tuple(  # type: ignore[return-value]
         backend.to_numpy(_mean_squared_error(xp, psi_part, y_part, fit.weights))
         for psi_part, y_part in ((psi_rest, y_rest), (psi_train, y_train))

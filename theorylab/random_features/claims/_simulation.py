@@ -95,22 +95,19 @@ def spectrum_of(kind: str, *arguments: Any) -> KernelSpectrum:
     return KernelSpectrum.power_law(*arguments) if kind == "power_law" else KernelSpectrum(*arguments)
 
 
-def _simulate_cell(
-    *, spectrum: tuple[Any, ...], backend: str, device: str, rng: np.random.Generator, **cell: Any
-) -> dict[str, np.ndarray]:
+def _simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.SimulationResult:
     """One point of a sweep: plain arguments in, trials out."""
-    result = experiment.simulate_gaussian_features(
-        spectrum_of(*spectrum), rng=rng, backend=arrays.backend(backend, device), **cell
+    return experiment.simulate_gaussian_features(
+        spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell
     )
-    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
 
 
 def run_sweep(
-    conditions: Conditions, function: Callable[..., dict[str, np.ndarray]], points: list[dict[str, Any]]
+    conditions: Conditions, function: Callable[..., object], points: list[dict[str, Any]]
 ) -> list[dict[str, np.ndarray]]:
-    """Trials at every point; what a full profile has finished is kept on the disk."""
+    """Trials at every point, field by field of the result; what a full profile has finished is kept on the disk."""
     task = functools.partial(function, backend=conditions.backend.name, device=conditions.backend.device)
-    return sweeps.sweep(
+    results = sweeps.sweep(
         task,
         points,
         seed=conditions.seed,
@@ -118,6 +115,7 @@ def run_sweep(
         cache=conditions.choose(quick=None, full=True),
         description=function.__name__.strip("_"),
     )
+    return [vars(result) for result in results]
 
 
 def simulate(

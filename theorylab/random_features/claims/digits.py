@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -39,21 +38,17 @@ def _digits(activation: str) -> tuple[np.ndarray, np.ndarray, KernelSpectrum]:
     return X, y, KernelSpectrum.from_gram(kernel, y)
 
 
-def _digits_cell(
-    *, activation: str, backend: str, device: str, rng: np.random.Generator, **cell: Any
-) -> dict[str, np.ndarray]:
+def _digits_cell(*, activation: str, backend: str, device: str, **cell: Any) -> experiment.PopulationResult:
     """One point of a sweep over digits: plain arguments in, trials out."""
     X, y, _ = _digits(activation)
-    result = experiment.simulate_population(
+    return experiment.simulate_population(
         X,
         y,
-        rng=rng,
         activation=activation,
         weight_variance=_WEIGHT_VARIANCE[activation] / X.shape[1],
         backend=arrays.backend(backend, device),
         **cell,
     )
-    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
 
 
 #: Synthetic population: kernel eigenvalues and power i^-1.5 on 300 points, cells (n, k) up to three quarters of it.
@@ -67,12 +62,11 @@ def _synthetic_spectrum() -> KernelSpectrum:
     return KernelSpectrum(decay, decay, population_size=_N_POINTS)
 
 
-def _synthetic_cell(*, backend: str, device: str, rng: np.random.Generator, **cell: Any) -> dict[str, np.ndarray]:
+def _synthetic_cell(*, backend: str, device: str, **cell: Any) -> experiment.PopulationResult:
     """One point of a sweep over the synthetic population."""
-    result = experiment.simulate_gaussian_population(
-        _synthetic_spectrum(), rng=rng, backend=arrays.backend(backend, device), **cell
+    return experiment.simulate_gaussian_population(
+        _synthetic_spectrum(), backend=arrays.backend(backend, device), **cell
     )
-    return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
 
 
 @claim(
