@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import theorylab
-from tests.contracts.examples import EXAMPLES, TOLERANCES
+from tests.contracts.examples import examples, tolerances
 from theorylab import arrays, validation
 
 RTOL, ATOL = 1e-10, 1e-13
+EXAMPLES, TOLERANCES = examples(), tolerances()
 #: Counts of iterations may differ, since libraries round differently.
 UNCOMPARED = {"n_iterations"}
 
@@ -137,14 +138,14 @@ def call_with_nan_in_array(function: Callable[..., Any], factory: Callable[..., 
 def test_every_theory_function_has_an_example():
     missing = theory_functions().keys() - {name.partition(":")[0] for name in EXAMPLES}
     assert not missing, (
-        f"no example for {', '.join(sorted(missing))}. Add to EXAMPLES in tests/contracts/examples.py: "
+        f"no example for {', '.join(sorted(missing))}. Add to EXAMPLES in tests/contracts/examples/<chapter>.py: "
         '"<chapter>.<function>": lambda asarray: ((asarray([...]), ...), {"keyword": ...})'
     )
 
 
 def test_every_example_has_a_function():
     unknown = {name.partition(":")[0] for name in EXAMPLES} - theory_functions().keys()
-    assert not unknown, f"tests/contracts/examples.py knows functions that are gone: {', '.join(sorted(unknown))}"
+    assert not unknown, f"tests/contracts/examples knows functions that are gone: {', '.join(sorted(unknown))}"
     assert TOLERANCES.keys() <= EXAMPLES.keys()
 
 

@@ -1,16 +1,11 @@
-"""One call of every public theory function, for the contract that they work on arrays of any library.
-
-A key is ``"<chapter>.<function>"``, with ``": <case>"`` behind it for further calls of the same function.  A value
-takes `asarray`, which makes an array of the library under test, and returns the arguments and the keyword arguments.
-"""
+"""Calls of the theory of random features; how they are written is said in ``examples/__init__.py``."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
+from tests.contracts.examples import Example
 from theorylab.random_features.problem import KernelSpectrum
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def spectrum(asarray: Callable[[Any], Any], **keywords: Any) -> KernelSpectrum:
@@ -24,7 +19,7 @@ def spectrum(asarray: Callable[[Any], Any], **keywords: Any) -> KernelSpectrum:
     )
 
 
-EXAMPLES: dict[str, Callable[[Callable[[Any], Any]], Arguments]] = {
+EXAMPLES: dict[str, Example] = {
     "random_features.effective_regularization": lambda asarray: (
         (spectrum(asarray), asarray([10.0, 40.0, 80.0]), asarray([30.0, 40.0, math.inf]), asarray([1e-3, 0.1, 2.0])),
         {},
