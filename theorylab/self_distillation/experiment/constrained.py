@@ -1,0 +1,135 @@
+r"""The constrained form of self-distillation, solved as the convex programme that it is.
+
+Each round asks for the function of least norm that stays within a mean squared error of the round before,
+
+.. math:: \min \|f\|_H \quad\text{subject to}\quad \tfrac1n \sum_i (f(x_i) - y_i)^2 \le \epsilon .
+
+With a triangular factor :math:`K = L L^T` and :math:`f(X) = L z` it is a second-order cone programme in z.  cvxpy with
+CLARABEL runs on the host.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorylab import arrays, validation
+from theorylab.numerics import NotConverged
+
+__all__ = ["ConstrainedFits", "fit_constrained"]
+
+#: Relative gap and feasibility that the solver is asked for.
+SOLVER_TOLERANCE = 1e-10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ConstrainedFits:
+    """Solutions of all rounds until the collapse.
+
+    Parameters
+    ----------
+    predictions : numpy.ndarray, shape (t, n)
+        Training predictions of the rounds before the collapse.
+    ridges : numpy.ndarray, shape (t,)
+        Ridge of the regression that each round amounts to, over n; from the multiplier that the solver returns.
+    norms : numpy.ndarray, shape (t,)
+        RKHS norms of the solutions.
+    collapsed_at : int or None
+        First round whose solution is the zero function; None where no round collapsed.
+    """
+
+    predictions: NDArray[np.float64]
+    ridges: NDArray[np.float64]
+    norms: NDArray[np.float64]
+    collapsed_at: int | None
+
+
+def fit_constrained(K: Any, y: Any, tolerance: float, n_rounds: int) -> ConstrainedFits:
+    """Solve the rounds one after another, each against the predictions of the round before.
+
+    Parameters
+    ----------
+    K : array_like, shape (n, n)
+        Kernel matrix, positive definite.
+    y : array_like, shape (n,)
+        Ground truth.
+    tolerance : float
+        Mean squared error allowed in each round, > 0.
+    n_rounds : int
+        Largest number of rounds.
+
+    Returns
+    -------
+    ConstrainedFits
+        The rounds.
+
+    Raises
+    ------
+    ValueError
+        If `K` is not square or not positive definite.
+    theorylab.numerics.NotConverged
+        If the solver does not report an optimum.
+    """
+    K = arrays.to_numpy(validation.check_array("K", K, ndim=2))
+    target = arrays.to_numpy(validation.check_array("y", y, ndim=1))
+    validation.check_same_length(K=K, y=target)
+    epsilon = validation.check_number("tolerance", tolerance, exclusive_minimum=0.0)
+    factor = _triangular_factor(K)
+    predictions, ridges, norms = [], [], []
+    for index in range(1, int(validation.check_count("n_rounds", n_rounds)) + 1):
+        if np.mean(target**2) <= epsilon:  # the zero function is admissible, and nothing has a smaller norm
+            return _collect(predictions, ridges, norms, target.size, index)
+        target, ridge, norm = _solve_round(factor, target, math.sqrt(target.size * epsilon))
+        predictions.append(target)
+        ridges.append(ridge)
+        norms.append(norm)
+    return _collect(predictions, ridges, norms, target.size, None)
+
+
+def _solve_round(factor: NDArray[np.float64], y: NDArray[np.float64], radius: float) -> tuple[Any, float, float]:
+    import cvxpy as cp  # a second of import
+
+    z = cp.Variable(y.size)
+    constraint = cp.norm(factor @ z - y, 2) <= radius
+    problem = cp.Problem(cp.Minimize(cp.norm(z, 2)), [constraint])
+    problem.solve(
+        solver=cp.CLARABEL,
+        tol_gap_abs=SOLVER_TOLERANCE,
+        tol_gap_rel=SOLVER_TOLERANCE,
+        tol_feas=SOLVER_TOLERANCE,
+    )
+    if problem.status != cp.OPTIMAL:
+        raise NotConverged("fit_constrained", problem.value, math.nan, problem.solver_stats.num_iters or 0)
+    prediction = factor @ z.value
+    norm = float(np.linalg.norm(z.value))
+    # Stationarity of |z| + nu |L z - y|: z / |z| = nu L^T (y - L z) / |y - L z|, a ridge regression with ridge
+    # |y - L z| / (nu |z|).
+    ridge = float(np.linalg.norm(prediction - y)) / (float(constraint.dual_value) * norm)
+    return prediction, ridge / y.size, norm
+
+
+def _triangular_factor(K: NDArray[np.float64]) -> NDArray[np.float64]:
+    if K.shape[0] != K.shape[1]:
+        raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of the training inputs.")
+    try:
+        return np.linalg.cholesky(K)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            f"K must be positive definite; got a smallest eigenvalue of {np.linalg.eigvalsh(K)[0]:.3g}. "
+            "Drop repeated inputs, or those where the kernel vanishes."
+        ) from None
+
+
+def _collect(
+    predictions: list[Any], ridges: list[float], norms: list[float], n_samples: int, collapsed_at: int | None
+) -> ConstrainedFits:
+    return ConstrainedFits(
+        predictions=np.reshape(predictions, (len(predictions), n_samples)),
+        ridges=np.array(ridges),
+        norms=np.array(norms),
+        collapsed_at=collapsed_at,
+    )
