@@ -4,8 +4,8 @@ Step 1 is fitted to the ground truth :math:`Y`, step :math:`\tau \ge 2` minimise
 
 .. math:: \alpha \|f(X) - Y\|^2 + (1 - \alpha) \|f(X) - y^{(\tau-1)}\|^2 + \lambda \|f\|_H^2,
 
-with the weight :math:`\alpha` of the ground truth and the predictions :math:`y^{(\tau-1)}` of the step before.  Losses are
-sums over samples, and :math:`\lambda` is what scikit-learn calls ``alpha``.  Everything runs on the host.
+with the weight :math:`\alpha` of the ground truth and the predictions :math:`y^{(\tau-1)}` of the step before.  Losses
+are sums over samples, and :math:`\lambda` is what scikit-learn calls ``alpha``.  Everything runs on the host.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def fit_steps(
     kernel: Mapping[str, Any],
     X_eval: Any = None,
 ) -> Refits:
-    r"""Fit all steps, each one a kernel ridge regression on the mixed target :math:`\alpha Y + (1-\alpha) y^{(\tau-1)}`.
+    r"""Fit all steps, each a kernel ridge regression on the mixed target :math:`\alpha Y + (1-\alpha) y^{(\tau-1)}`.
 
     Parameters
     ----------
@@ -118,9 +118,7 @@ def fit_both_targets(
     return _fit_steps(step, X, y, regularization, weights, kernel, X_eval)
 
 
-def smoother_matrices(
-    X: Any, regularization: float, weights: Sequence[float], *, kernel: Mapping[str, Any]
-) -> Floats:
+def smoother_matrices(X: Any, regularization: float, weights: Sequence[float], *, kernel: Mapping[str, Any]) -> Floats:
     """Matrices that take the ground truth to the training predictions of each step, column by column from refits.
 
     Parameters
@@ -139,10 +137,10 @@ def smoother_matrices(
 def ridge_derivative(
     X: Any, y: Any, regularization: float, *, kernel: Mapping[str, Any], X_eval: Any, step: float = 1e-2
 ) -> Floats:
-    r"""Derivative of a kernel ridge regression by its ridge, :math:`\partial f_\lambda(x)/\partial\lambda`, from refits.
+    r"""Derivative of a kernel ridge regression by its ridge, :math:`\partial f_\lambda(x)/\partial\lambda`.
 
-    Central differences of six plain fits at :math:`\lambda e^{\pm h}, \lambda e^{\pm 2h}, \lambda e^{\pm 3h}`; the error
-    is of order :math:`h^6`, 1e-12 at the default step, beside 1e-14 of rounding.
+    Central differences of six plain fits at :math:`\lambda e^{\pm h}, \lambda e^{\pm 2h}, \lambda e^{\pm 3h}`; their
+    error is of order :math:`h^6`, 1e-12 at the default step, beside 1e-14 of rounding.
 
     Parameters
     ----------
