@@ -1,0 +1,13 @@
+from .estimators import SelfDistilledKernelRidge as SelfDistilledKernelRidge
+from .problem import beam_kernel as beam_kernel
+from .problem import gaussian_kernel as gaussian_kernel
+from .problem import toy_problem as toy_problem
+from .theory import KernelEigensystem as KernelEigensystem
+from .theory import constrained_distillation_path as constrained_distillation_path
+from .theory import distillation_filters as distillation_filters
+from .theory import distillation_risk as distillation_risk
+from .theory import eigen_ratio as eigen_ratio
+from .theory import leave_one_out as leave_one_out
+from .theory import limit_filter as limit_filter
+from .theory import optimal_ground_truth_weight as optimal_ground_truth_weight
+from .theory import oracle_ground_truth_weight as oracle_ground_truth_weight
