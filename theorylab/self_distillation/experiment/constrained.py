@@ -22,6 +22,8 @@ from theorylab.numerics import NotConverged
 
 __all__ = ["ConstrainedFits", "fit_constrained"]
 
+Floats = NDArray[np.float64]
+
 #: Relative gap and feasibility that the solver is asked for.
 SOLVER_TOLERANCE = 1e-10
 
@@ -42,9 +44,9 @@ class ConstrainedFits:
         First round whose solution is the zero function; None where no round collapsed.
     """
 
-    predictions: NDArray[np.float64]
-    ridges: NDArray[np.float64]
-    norms: NDArray[np.float64]
+    predictions: Floats
+    ridges: Floats
+    norms: Floats
     collapsed_at: int | None
 
 
@@ -79,7 +81,9 @@ def fit_constrained(K: Any, y: Any, tolerance: float, n_rounds: int) -> Constrai
     validation.check_same_length(K=K, y=target)
     epsilon = validation.check_number("tolerance", tolerance, exclusive_minimum=0.0)
     factor = _triangular_factor(K)
-    predictions, ridges, norms = [], [], []
+    predictions: list[Floats] = []
+    ridges: list[float] = []
+    norms: list[float] = []
     for index in range(1, int(validation.check_count("n_rounds", n_rounds)) + 1):
         if np.mean(target**2) <= epsilon:  # the zero function is admissible, and nothing has a smaller norm
             return _collect(predictions, ridges, norms, target.size, index)
@@ -90,8 +94,8 @@ def fit_constrained(K: Any, y: Any, tolerance: float, n_rounds: int) -> Constrai
     return _collect(predictions, ridges, norms, target.size, None)
 
 
-def _solve_round(factor: NDArray[np.float64], y: NDArray[np.float64], radius: float) -> tuple[Any, float, float]:
-    import cvxpy as cp  # a second of import
+def _solve_round(factor: Floats, y: Floats, radius: float) -> tuple[Any, float, float]:
+    cp = _cvxpy()
 
     z = cp.Variable(y.size)
     constraint = cp.norm(factor @ z - y, 2) <= radius
@@ -104,19 +108,26 @@ def _solve_round(factor: NDArray[np.float64], y: NDArray[np.float64], radius: fl
     )
     if problem.status != cp.OPTIMAL:
         raise NotConverged("fit_constrained", problem.value, math.nan, problem.solver_stats.num_iters or 0)
-    prediction = factor @ z.value
-    norm = float(np.linalg.norm(z.value))
+    solution = np.asarray(z.value)
+    prediction = factor @ solution
+    norm = float(np.linalg.norm(solution))
     # Stationarity of |z| + nu |L z - y|: z / |z| = nu L^T (y - L z) / |y - L z|, a ridge regression with ridge
     # |y - L z| / (nu |z|).
     ridge = float(np.linalg.norm(prediction - y)) / (float(constraint.dual_value) * norm)
     return prediction, ridge / y.size, norm
 
 
-def _triangular_factor(K: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cvxpy() -> Any:
+    import cvxpy  # a second of import; its annotations do not reach the atoms
+
+    return cvxpy
+
+
+def _triangular_factor(K: Floats) -> Floats:
     if K.shape[0] != K.shape[1]:
         raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of the training inputs.")
     try:
-        return np.linalg.cholesky(K)
+        return np.asarray(np.linalg.cholesky(K))
     except np.linalg.LinAlgError:
         raise ValueError(
             f"K must be positive definite; got a smallest eigenvalue of {np.linalg.eigvalsh(K)[0]:.3g}. "
