@@ -288,8 +288,8 @@ def _multiplier(xp: Any, values: Any, power: Any, budget: float) -> Any:
     remaining = budget - float(xp.sum(xp.where(learnable, xp.zeros_like(power), power)))
     if not remaining > 0.0:
         raise ValueError(
-            f"tolerance must exceed {(budget - remaining) / values.shape[0]:.6g}, the mean square of y outside the range "
-            f"of K; got {budget / values.shape[0]:.6g}. No function of this kernel comes closer."
+            f"tolerance must exceed {(budget - remaining) / values.shape[0]:.6g}, the mean square of y outside the "
+            f"range of K; got {budget / values.shape[0]:.6g}. No function of this kernel comes closer."
         )
     power = xp.where(learnable, power, xp.zeros_like(power))
     radius = math.sqrt(remaining)

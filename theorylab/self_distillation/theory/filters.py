@@ -260,8 +260,8 @@ def distance_to_limit(eigenvalues: Any, coefficients: Any, regularization: Any, 
     return xp.sqrt(xp.sum(_excess(xp, values, ridge, alpha, step) ** 2 * power, axis=-1))
 
 
-def equivalent_ridge(eigenvalues: Any, filters: Any) -> Any:
-    r"""Ridge that would give each component its filter, :math:`d_i (1/b_i - 1)`.
+def equivalent_ridge(eigenvalues: Any, duals: Any) -> Any:
+    r"""Ridge that would give each component its filter, :math:`1/p_i - d_i = d_i (1/b_i - 1)`.
 
     All equal for a ridge fit: at the first step and in the limit.  At a step between them they differ, and no single
     ridge reproduces the student.
@@ -269,28 +269,29 @@ def equivalent_ridge(eigenvalues: Any, filters: Any) -> Any:
     Parameters
     ----------
     eigenvalues : array_like, shape (n,)
-        Of the Gram matrix, > 0.
-    filters : array_like, shape (..., n)
-        Filters in (0, 1].
+        Of the Gram matrix, >= 0.
+    duals : array_like, shape (..., n)
+        Filters :math:`p` of the dual coefficients, see :func:`dual_filters`.
 
     Returns
     -------
     array, shape (..., n)
-        float64.
+        float64; infinite where the fit has collapsed.  Weights outside [0, 1] may make it negative.
 
     Notes
     -----
-    Derived here.
+    Derived here.  The absolute accuracy is that of the eigenvalue.
 
     Examples
     --------
-    >>> equivalent_ridge([1.0, 2.0], [0.5, 0.5]).tolist()
+    >>> equivalent_ridge([1.0, 2.0], [0.5, 0.25]).tolist()
     [1.0, 2.0]
     """
-    values = validation.check_array("eigenvalues", eigenvalues, ndim=1, exclusive_minimum=0.0)
-    filters = validation.check_array("filters", filters, exclusive_minimum=0.0, maximum=1.0)
-    _, (values, filters) = arrays.promote(values, filters)
-    return values * (1.0 - filters) / filters
+    values = check_eigenvalues(eigenvalues)
+    xp, (values, duals) = arrays.promote(values, validation.check_array("duals", duals))
+    collapsed = duals == 0.0
+    ridge = 1.0 / xp.where(collapsed, xp.ones_like(duals), duals) - values
+    return xp.where(collapsed, xp.full_like(ridge, xp.inf), ridge)
 
 
 def mixture_coefficients(weights: Any, *, bounded: bool = True) -> Any:

@@ -2,8 +2,9 @@ r"""Leave-one-out predictions of every step of self-distillation, without refitt
 
 Leaving out sample i changes the teacher too: all of the students before must be trained without it.  With
 :math:`G = (K + \lambda I)^{-1}` the ridge fit without sample i to targets t is the fit S t' to all samples, where t'
-has :math:`t_i` replaced by the prediction itself, :math:`t'_i = t_i - (G t)_i / G_{ii}`.  Applied to every step in turn,
-the chain without sample i is that with it, less :math:`\sum_k \kappa_k S^k e_i`, and the numbers :math:`\kappa` obey
+has :math:`t_i` replaced by the prediction itself, :math:`t'_i = t_i - (G t)_i / G_{ii}`.  Applied to every step in
+turn, the chain without sample i is that with it, less :math:`\sum_k \kappa_k S^k e_i`, and the numbers
+:math:`\kappa` obey
 
 .. math::
     \kappa^{(\tau)}_{1} = \frac{1}{G_{ii}} \Big[\gamma^{(\tau)}_i

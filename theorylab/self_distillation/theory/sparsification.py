@@ -1,7 +1,7 @@
 r"""Sparsification: how distillation weighs eigencomponents against each other.
 
-For neighbouring components :math:`d_j \ge d_k` the ratio :math:`R^{(\tau)} = b_j^{(\tau)}/b_k^{(\tau)}` says how much more
-of the first is kept.  Without ground truth it grows without bound, :math:`(A_j/A_k)^\tau`; with weight 1 it stays
+For neighbouring components :math:`d_j \ge d_k` the ratio :math:`R^{(\tau)} = b_j^{(\tau)}/b_k^{(\tau)}` says how much
+more of the first is kept.  Without ground truth it grows without bound, :math:`(A_j/A_k)^\tau`; with weight 1 it stays
 :math:`A_j/A_k`; with a constant weight between it tends to
 
 .. math:: R^\infty = \frac{d_j (\alpha d_k + \lambda)}{d_k (\alpha d_j + \lambda)} < \frac{d_j}{d_k},
