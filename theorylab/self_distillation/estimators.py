@@ -25,8 +25,6 @@ from theorylab.self_distillation.theory.optimal_weight import optimal_ground_tru
 
 __all__ = ["SelfDistilledKernelRidge"]
 
-#: Arrays of other types are converted to float64; a float32 Gram matrix keeps its type, which says how exact it is.
-_DTYPES = (np.float64, np.float32)
 #: Weights tried for the infinite-step limit before the best is refined: logarithms from here to 0.
 _LOWEST, _SCAN_POINTS = -30.0, 121
 
@@ -282,11 +280,11 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return np.asarray(pairwise_kernels(X, Z, metric=self.kernel, filter_params=True, **parameters))
 
     def _queries(self, X: ArrayLike) -> tuple[Any, Any]:
-        return validate_data(self, X, accept_sparse=("csr", "csc"), dtype=_DTYPES, reset=False), self.X_fit_
+        return validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False), self.X_fit_
 
     def _validate(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[Any, NDArray[Any]]:
         X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=_DTYPES, multi_output=True, y_numeric=True, reset=reset
+            self, X, y, accept_sparse=("csr", "csc"), dtype=np.float64, multi_output=True, y_numeric=True, reset=reset
         )
         return X, np.asarray(y, dtype=np.float64)
 

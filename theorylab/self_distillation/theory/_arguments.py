@@ -18,8 +18,7 @@ def check_steps(step: Any) -> Any:
     """Require whole numbers of steps, >= 1 or infinite."""
     step = validation.check_array("step", step, minimum=1.0, allow_infinite=True)
     xp = arrays.namespace(step)
-    fraction = xp.where(xp.isinf(step), xp.zeros_like(step), step - xp.floor(step))
-    if bool(xp.any(fraction > 0.0)):
+    if bool(xp.any(step != xp.floor(step))):
         raise ValueError("step must be whole; got a fraction. Steps are counted 1, 2, ...")
     return step
 

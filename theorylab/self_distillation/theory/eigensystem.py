@@ -9,8 +9,8 @@ from theorylab import arrays, validation
 
 __all__ = ["KernelEigensystem"]
 
-#: Relative asymmetry and negative eigenvalues that pass for rounding in float64.
-_ROUNDING = 1e-10
+#: Share of the largest entry or eigenvalue that passes for rounding: Gram matrices are often computed in float32.
+_ROUNDING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +45,8 @@ class KernelEigensystem:
         Parameters
         ----------
         K : array_like, shape (n, n)
-            Symmetric positive semi-definite kernel matrix of the training inputs.  It is decomposed in float64; one of
-            lower precision may be asymmetric and have negative eigenvalues within its own rounding.
+            Symmetric positive semi-definite kernel matrix of the training inputs, to 1e-6 of its largest entry and
+            eigenvalue: it may have been computed in float32, but is decomposed in float64.
 
         Returns
         -------
@@ -59,17 +59,15 @@ class KernelEigensystem:
             If `K` is not square, not symmetric, or has a negative eigenvalue beyond rounding.
         """
         K = validation.check_array("K", K, ndim=2)
-        n = K.shape[0]
-        if K.shape[1] != n:
+        if K.shape[0] != K.shape[1]:
             raise ValueError(f"K must be square; got shape {tuple(K.shape)}. Pass the kernel matrix of all points.")
-        rounding = max(_ROUNDING, n * float(arrays.namespace(K).finfo(K.dtype).eps))
         xp, (K,) = arrays.promote(K)
         asymmetry, largest_entry = float(xp.max(xp.abs(K - K.T))), float(xp.max(xp.abs(K)))
-        if asymmetry > rounding * largest_entry:
+        if asymmetry > _ROUNDING * largest_entry:
             raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
         values, vectors = xp.linalg.eigh(K)
         smallest, largest = float(values[0]), float(xp.max(xp.abs(values)))
-        if smallest < -rounding * largest:
+        if smallest < -_ROUNDING * largest:
             raise ValueError(
                 f"K must be positive semi-definite; got an eigenvalue of {smallest:.6g} beside a largest of "
                 f"{float(values[-1]):.6g}. Use a kernel that is an inner product of features."
