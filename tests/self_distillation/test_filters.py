@@ -83,7 +83,7 @@ def test_filters_fall_within_the_unit_interval(eigenvalues, ridge, weights):
     filters = distillation_filters(eigenvalues, ridge, weights)
     assert filters.shape == (len(weights) + 1, len(eigenvalues))
     assert np.all((filters >= 0.0) & (filters < 1.0))
-    # a falling sequence of weights only; a weight that rises again brings the ground truth back
+    # not for every sequence: a weight that rises again brings the ground truth back
     falling = distillation_filters(eigenvalues, ridge, sorted(weights, reverse=True))
     assert np.all(np.diff(falling, axis=0) <= 1e-15)
 

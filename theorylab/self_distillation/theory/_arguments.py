@@ -6,12 +6,21 @@ from typing import Any
 
 from theorylab import arrays, validation
 
-__all__ = ["check_eigenvalues", "check_predictions", "check_steps", "check_weights", "output_power"]
+__all__ = ["check_eigenvalues", "check_falling", "check_predictions", "check_steps", "check_weights", "output_power"]
 
 
 def check_eigenvalues(eigenvalues: Any) -> Any:
     """Require the eigenvalues of a Gram matrix, shape (n,), >= 0."""
     return validation.check_array("eigenvalues", eigenvalues, ndim=1, minimum=0.0)
+
+
+def check_falling(eigenvalues: Any) -> Any:
+    """Require at least two eigenvalues > 0, largest first."""
+    values = validation.check_array("eigenvalues", eigenvalues, ndim=1, exclusive_minimum=0.0)
+    xp = arrays.namespace(values)
+    if values.shape[0] < 2 or bool(xp.any(values[1:] > values[:-1])):
+        raise ValueError("eigenvalues must be at least two in falling order; sort them, largest first.")
+    return values
 
 
 def check_steps(step: Any) -> Any:

@@ -30,6 +30,7 @@ import math
 from typing import Any
 
 from theorylab import arrays, numerics, validation
+from theorylab.self_distillation.theory._arguments import check_falling
 from theorylab.self_distillation.theory.eigensystem import KernelEigensystem
 
 __all__ = [
@@ -276,6 +277,7 @@ def filter_ratio_bound(eigenvalues: Any, target_norm: float, tolerance: float, r
     1.2
     """
     target_norm = validation.check_number("target_norm", target_norm)
+    eigenvalues = check_falling(eigenvalues)
     _, values, norm, radius = _problem(eigenvalues, target_norm, tolerance, "target_norm")
     xp, (rounds,) = arrays.promote(validation.check_array("rounds", rounds, minimum=0.0), like=values)
     relative = norm / radius - 1.0 + xp.min(values) / values

@@ -64,12 +64,12 @@ def distillation_filters(eigenvalues: Any, regularization: Any, weights: Any, *,
         Ground-truth weights :math:`\alpha^{(2)}, \dots, \alpha^{(T)}` in [0, 1]; empty for T = 1.  Their leading axes
         broadcast with `regularization`.
     bounded : bool
-        False allows weights outside [0, 1]: the filters remain exact but are then neither falling nor within [0, 1].
+        False allows weights outside [0, 1]: the filters remain exact, but may leave [0, 1] themselves.
 
     Returns
     -------
     array, shape (..., T, n)
-        float64, in [0, 1) and falling from step to step for weights in [0, 1].
+        float64.  For weights in [0, 1] they lie in [0, A], and fall from step to step where the weights do not rise.
 
     Raises
     ------

@@ -188,4 +188,4 @@ def _blocks(n_items: int, size_of_item: int) -> Iterator[slice]:
     """Parts of a range, none larger than a block."""
     length = max(1, _BLOCK_SIZE // size_of_item)
     for start in range(0, n_items, length):
-        yield slice(start, start + length)
+        yield slice(start, min(start + length, n_items))

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 from theorylab import arrays, validation
+from theorylab.self_distillation.theory._arguments import check_falling
 from theorylab.self_distillation.theory.filters import distillation_filters
 
 __all__ = ["eigen_ratio", "eigen_ratio_limit", "eigen_ratio_trend"]
@@ -86,7 +87,7 @@ def eigen_ratio_limit(eigenvalues: Any, regularization: Any, weight: Any) -> Any
     >>> eigen_ratio_limit([2.0, 1.0], 1.0, [0.0, 1.0])[:, 0].tolist()
     [inf, 1.3333333333333333]
     """
-    values = _check_falling(eigenvalues)
+    values = check_falling(eigenvalues)
     ridge = validation.check_array("regularization", regularization, exclusive_minimum=0.0)
     alpha = validation.check_array("weight", weight, minimum=0.0, maximum=1.0)
     xp, (values, ridge, alpha) = arrays.promote(values, ridge, alpha)
@@ -126,18 +127,10 @@ def eigen_ratio_trend(eigenvalues: Any, regularization: Any, weights: Any) -> An
     >>> eigen_ratio_trend([2.0, 1.0], 1.0, [0.0, 1.0, 1.0])[:, 0].tolist()
     [1.0, -1.0, 0.0]
     """
-    values = _check_falling(eigenvalues)
+    values = check_falling(eigenvalues)
     filters = distillation_filters(values, regularization, weights)[..., :-1, :]
     xp, (values, ridge, weights) = arrays.promote(values, regularization, weights)
     smoother = values / (values + ridge[..., None])
     gain = (smoother[..., :-1] / smoother[..., 1:])[..., None, :]
     large, small, alpha = filters[..., :-1], filters[..., 1:], weights[..., None]
     return xp.sign((1.0 - alpha) * large * small * (gain - 1.0) - alpha * (large - small * gain))
-
-
-def _check_falling(eigenvalues: Any) -> Any:
-    values = validation.check_array("eigenvalues", eigenvalues, ndim=1, exclusive_minimum=0.0)
-    xp = arrays.namespace(values)
-    if values.shape[0] < 2 or bool(xp.any(values[1:] > values[:-1])):
-        raise ValueError("eigenvalues must be at least two in falling order; sort them, largest first.")
-    return values
