@@ -125,7 +125,5 @@ def _definition(case: _Case) -> Agreement:
 def _measured_filters(case: _Case) -> Any:
     """Eigenvalues of the matrices that take the ground truth to the predictions of each step, largest first."""
     problem = case.problem
-    smoothers = experiment.smoother_matrices(
-        problem.X, problem.regularization, case.weights, kernel=problem.kernel
-    )
+    smoothers = experiment.smoother_matrices(problem.X, problem.regularization, case.weights, kernel=problem.kernel)
     return np.linalg.eigvalsh((smoothers + np.swapaxes(smoothers, 1, 2)) / 2.0)[:, ::-1]
