@@ -29,7 +29,7 @@ __all__ = ["SelfDistilledKernelRidge"]
 _LOWEST, _SCAN_POINTS = -30.0, 121
 
 
-class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     r"""Kernel ridge regression, distilled into itself.
 
     Step 1 is kernel ridge regression.  Every further step is kernel ridge regression with the same ridge on the target

@@ -117,7 +117,8 @@ def constrained_distillation_path(K: Any, y: Any, tolerance: float, n_rounds: in
     xp, (values, z) = arrays.promote(system.eigenvalues / n, coefficients)
     values = xp.where(values > n * xp.finfo(values.dtype).eps * values[0], values, xp.zeros_like(values))
     power = z**2 if z.ndim == 1 else xp.sum(z**2, axis=1)
-    multipliers, filters, norms = [], [xp.ones_like(values)], [xp.sqrt(xp.sum(power))]
+    multipliers: list[Any] = []
+    filters, norms = [xp.ones_like(values)], [xp.sqrt(xp.sum(power))]
     while len(multipliers) < n_rounds and float(norms[-1]) ** 2 > budget:
         multipliers.append(_multiplier(xp, values, power * filters[-1] ** 2, budget))
         filters.append(filters[-1] * values / (multipliers[-1] + values))

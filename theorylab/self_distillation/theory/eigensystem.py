@@ -26,7 +26,7 @@ class KernelEigensystem:
 
     Notes
     -----
-    Derived here.  Nothing in this chapter needs an inverse of K, so a singular K is as good as any.
+    Source: derived here.  Nothing in this chapter needs an inverse of K, so a singular K is as good as any.
 
     Examples
     --------

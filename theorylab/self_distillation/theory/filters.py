@@ -246,7 +246,7 @@ def distance_to_limit(eigenvalues: Any, coefficients: Any, regularization: Any, 
 
     Notes
     -----
-    Derived here.  Nothing cancels, so the distance is accurate far below the rounding of the predictions.
+    Source: derived here.  Nothing cancels, so the distance is accurate far below the rounding of the predictions.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def equivalent_ridge(eigenvalues: Any, duals: Any) -> Any:
 
     Notes
     -----
-    Derived here.  The absolute accuracy is that of the eigenvalue.
+    Source: derived here.  The absolute accuracy is that of the eigenvalue.
 
     Examples
     --------

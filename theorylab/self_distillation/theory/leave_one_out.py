@@ -15,7 +15,7 @@ with the dual coefficients :math:`\gamma^{(\tau)}` of the chain that saw all sam
 :math:`y_i - (y_i - \hat y_i)/(1 - S_{ii})`; applied to a student that has a teacher, the familiar formula is wrong,
 since the teacher has seen the sample.
 
-Derived here.
+Source: derived here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def leave_one_out(
 
     Notes
     -----
-    Derived here.  Exact, in O(n^2 T) after the eigendecomposition instead of n T refits.  The infinite-step limit is
+    Source: derived here.  Exact, in O(n^2 T) after the eigendecomposition instead of n T refits.  The infinite-step limit is
     the first step with ridge :math:`\lambda/\alpha`.  As a function of its own weight each step is affine, so
     :func:`optimal_ground_truth_weight` tunes it on these predictions where there is no validation set.
 

@@ -9,7 +9,7 @@ the first ridge fit and :math:`f_d` the ridge fit to the previous predictions al
 
 and its constrained minimum on [0, 1] is the nearest point of the interval.
 
-Derived here.
+Source: derived here.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ def optimal_ground_truth_weight(
     float
         Below 0: distil harder than pure distillation; above 1: distillation hurts.
 
+    Raises
+    ------
+    ValueError
+        If shapes differ or an entry is not finite.
+
     Warns
     -----
     RuntimeWarning
         If the two predictions are the same up to rounding, as they are for a vanishing or an overwhelming ridge: the
         error then does not depend on the weight, and the result is 1.
 
-    Raises
-    ------
-    ValueError
-        If shapes differ or an entry is not finite.
-
     Notes
     -----
-    Derived here.  Exact for kernel ridge regression and for every other learner that is linear in its targets.  For a
+    Source: derived here.  Exact for kernel ridge regression and for every other learner that is linear in its targets.  For a
     network it is an estimate from two trainings, one with each weight; it interpolates well between them and should not
     extrapolate, so clip it.
 
@@ -106,7 +106,7 @@ def mixed_mse(first: Any, distilled: Any, target: Any, weight: Any) -> Any:
 
     Notes
     -----
-    Derived here.
+    Source: derived here.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def ground_truth_weight_error(first: Any, distilled: Any, noise_variance: float)
 
     Notes
     -----
-    Derived here.
+    Source: derived here.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def oracle_ground_truth_weight(eigenvalues: Any, coefficients: Any, noise_varian
 
     Notes
     -----
-    Derived here.  The error is that of :func:`filter_risk`.
+    Source: derived here.  The error is that of :func:`filter_risk`.
 
     Examples
     --------

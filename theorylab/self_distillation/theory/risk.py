@@ -13,7 +13,7 @@ know neither kernel nor ridge.  Hence :math:`R^{(\tau)} = C_\tau M C_\tau^T` wit
 of each ridge, in which no term is negative: one matrix product over the components for each ridge, whatever the number
 of weights, and no digit is lost to cancellation.
 
-Derived here, from the fit after each step in [borup2021]_.
+Source: derived here, from the fit after each step in [borup2021]_.
 
 .. [borup2021] K. Borup, L. N. Andersen, "Even your teacher needs guidance: ground-truth targets dampen regularization
    imposed by self-distillation", NeurIPS 2021, arXiv:2102.13088.
@@ -55,7 +55,7 @@ def filter_risk(filters: Any, coefficients: Any, noise_variance: float = 0.0) ->
 
     Notes
     -----
-    Derived here.
+    Source: derived here.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def distillation_risk(
 
     Notes
     -----
-    Derived here.  O(n T^2) for each ridge and O(T^3) for each pair of a ridge and a sequence: with 1000 eigenvalues,
+    Source: derived here.  O(n T^2) for each ridge and O(T^3) for each pair of a ridge and a sequence: with 1000 eigenvalues,
     200 ridges, 41 constant weights and 50 steps 410 000 risks, without ever forming their filters.
 
     Examples
@@ -154,7 +154,7 @@ def mixture_mse(pure_predictions: Any, target: Any, weights: Any) -> Any:
 
     Notes
     -----
-    Derived here.  Residuals are mixed, not predictions, so small losses keep their digits.
+    Source: derived here.  Residuals are mixed, not predictions, so small losses keep their digits.
 
     Examples
     --------

@@ -120,7 +120,7 @@ def eigen_ratio_trend(eigenvalues: Any, regularization: Any, weights: Any) -> An
 
     Notes
     -----
-    Derived here.  The second step never lowers a ratio.  A change within rounding has a random sign.
+    Source: derived here.  The second step never lowers a ratio.  A change within rounding has a random sign.
 
     Examples
     --------

@@ -12,7 +12,7 @@ because the pure student is :math:`f_d = f_\lambda + \lambda\, \partial f_\lambd
 below one exactly where more ridge would help (:math:`R' < 0`), and one where R is stationary: there distillation cannot
 help.
 
-Derived here.
+Source: derived here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ridge_tangent(first: Any, distilled: Any, regularization: float) -> Any:
 
     Notes
     -----
-    Derived here.  Exact, not a finite difference.
+    Source: derived here.  Exact, not a finite difference.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def risk_slope(first: Any, distilled: Any, target: Any, regularization: float) -
 
     Notes
     -----
-    Derived here.
+    Source: derived here.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def tangent_ground_truth_weight(slope: Any, derivative_power: Any, regularizatio
 
     Notes
     -----
-    Derived here.
+    Source: derived here.
 
     Examples
     --------
