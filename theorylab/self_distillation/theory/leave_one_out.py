@@ -55,8 +55,8 @@ def leave_one_out(
 
     Notes
     -----
-    Source: derived here.  Exact, in O(n^2 T) after the eigendecomposition instead of n T refits.  The infinite-step limit is
-    the first step with ridge :math:`\lambda/\alpha`.  As a function of its own weight each step is affine, so
+    Source: derived here.  Exact, in O(n^2 T) after the eigendecomposition instead of n T refits.  The infinite-step
+    limit is the first step with ridge :math:`\lambda/\alpha`.  As a function of its own weight each step is affine, so
     :func:`optimal_ground_truth_weight` tunes it on these predictions where there is no validation set.
 
     Examples

@@ -68,9 +68,9 @@ def optimal_ground_truth_weight(
 
     Notes
     -----
-    Source: derived here.  Exact for kernel ridge regression and for every other learner that is linear in its targets.  For a
-    network it is an estimate from two trainings, one with each weight; it interpolates well between them and should not
-    extrapolate, so clip it.
+    Source: derived here.  Exact for kernel ridge regression and for every other learner that is linear in its targets.
+    For a network it is an estimate from two trainings, one with each weight; it interpolates well between them and
+    should not extrapolate, so clip it.
 
     Examples
     --------

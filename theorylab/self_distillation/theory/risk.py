@@ -101,8 +101,8 @@ def distillation_risk(
 
     Notes
     -----
-    Source: derived here.  O(n T^2) for each ridge and O(T^3) for each pair of a ridge and a sequence: with 1000 eigenvalues,
-    200 ridges, 41 constant weights and 50 steps 410 000 risks, without ever forming their filters.
+    Source: derived here.  O(n T^2) for each ridge and O(T^3) for each pair of a ridge and a sequence; the filters of
+    the pairs are never formed.
 
     Examples
     --------
