@@ -233,8 +233,11 @@ def test_refusals():
         ({"n_steps": 2.5}, "n_steps must be a whole number >= 1 or inf"),
         ({"ground_truth_weight": 1.1}, "ground_truth_weight must be finite and >= 0 and <= 1"),
         ({"ground_truth_weight": [0.5, -0.1], "n_steps": 3}, "ground_truth_weight must be finite and >= 0"),
-        ({"ground_truth_weight": [0.5], "n_steps": 3}, "ground_truth_weight must be 2 numbers or one"),
-        ({"ground_truth_weight": [0.5], "n_steps": math.inf}, "must be one number for infinitely many steps"),
+        (
+            {"ground_truth_weight": [0.5], "n_steps": 3},
+            "ground_truth_weight must be one number or 2 numbers for n_steps=3",
+        ),
+        ({"ground_truth_weight": [0.5], "n_steps": math.inf}, "ground_truth_weight must be one number for n_steps=inf"),
         ({"ground_truth_weight": 1.1, "n_steps": math.inf, "clip": False}, "ground_truth_weight must be finite and >="),
         ({"ground_truth_weight": "optimum"}, "Did you mean 'optimal'"),
         ({"ground_truth_weight": "optimal"}, "X_val and y_val must be given"),

@@ -80,6 +80,8 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     effective_regularization_ : ndarray, shape (n_samples,)
         Ridge that would give each eigencomponent its last filter: :math:`\lambda` after one step,
         :math:`\lambda/\alpha` after infinitely many, and different for every component between.
+    n_steps_ : int or math.inf
+        Number of steps fitted.
     X_fit_ : ndarray or sparse matrix, shape (n_samples, n_features)
         Training inputs, or the Gram matrix.
     n_features_in_ : int
@@ -168,13 +170,17 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         system = KernelEigensystem.from_gram(self._kernel_matrix(X))
         self.X_fit_ = X
         if weights is None:
-            weights = self._optimal_weights(self._judge(system, y, X_val, y_val), ridge, n_steps)
+            judge = self._judge(system, y, X_val, y_val)
+            weights = (
+                judge.limit_weight(ridge) if math.isinf(n_steps) else judge.greedy_weights(ridge, n_steps, self.clip)
+            )
         if math.isinf(n_steps):
             duals = 1.0 / (system.eigenvalues + effective_regularization(ridge, weights)[:, None])
             self.filters_ = limit_filter(system.eigenvalues, ridge, weights)
         else:
             duals = dual_filters(system.eigenvalues, ridge, weights, bounded=self.clip)
             self.filters_ = system.eigenvalues * duals
+        self.n_steps_ = n_steps
         self.ground_truth_weights_ = weights
         self.eigenvalues_ = system.eigenvalues
         self.step_dual_coefs_ = system.apply(duals, y)
@@ -222,21 +228,19 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _given_weights(self, n_steps: float) -> NDArray[Any] | None:
         """Weights of all steps; None where they are to be found."""
-        weight, limits = self.ground_truth_weight, (0.0, 1.0) if self.clip or math.isinf(n_steps) else (None, None)
+        name, weight, infinite = "ground_truth_weight", self.ground_truth_weight, math.isinf(n_steps)
         if isinstance(weight, str):
-            validation.check_choice("ground_truth_weight", weight, ("optimal", "leave-one-out"))
+            validation.check_choice(name, weight, ("optimal", "leave-one-out"))
             return None
-        name, length = "ground_truth_weight", 1 if math.isinf(n_steps) else int(n_steps) - 1
-        array = validation.check_array(
-            name, weight, ndim=(0, 1), minimum=limits[0], maximum=limits[1], allow_empty=True
-        )
-        if array.ndim == 1 and (array.shape[0] != length or math.isinf(n_steps)):
-            wanted = "one number for infinitely many steps" if math.isinf(n_steps) else f"{length} numbers or one"
+        minimum, maximum = (0.0, 1.0) if self.clip or infinite else (None, None)
+        given = validation.check_array(name, weight, ndim=(0, 1), minimum=minimum, maximum=maximum, allow_empty=True)
+        length = 1 if infinite else int(n_steps) - 1
+        if given.ndim == 1 and (infinite or given.shape[0] != length):
             raise ValueError(
-                f"{name} must be {wanted}, n_steps being {self.n_steps}; got {array.shape[0]} numbers. "
-                "The first step has no weight."
+                f"{name} must be one number{'' if infinite else f' or {length} numbers'} for n_steps={n_steps}; "
+                f"got {given.shape[0]} in a sequence. The first step has no weight."
             )
-        return np.full(length, float(array)) if array.ndim == 0 else np.array(array, dtype=np.float64)
+        return np.array(np.broadcast_to(given, (length,)), dtype=np.float64)
 
     def _judge(self, system: KernelEigensystem, y: NDArray[Any], X_val: Any, y_val: Any) -> _Judge:
         """What optimal weights are judged by: predictions of all steps for a ridge and weights, and their targets."""
@@ -258,18 +262,12 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         return _Judge(predict, y_val)
 
-    def _optimal_weights(self, judge: _Judge, ridge: float, n_steps: float) -> NDArray[Any]:
-        return (
-            judge.limit_weight(ridge) if math.isinf(n_steps) else judge.greedy_weights(ridge, int(n_steps), self.clip)
-        )
-
     def _index_of(self, step: float) -> int:
-        step = validation.check_count("step", step, allow_infinite=True)
-        last = len(self.ground_truth_weights_) + 1 if self.n_steps != math.inf else math.inf
-        if step > last or (last == math.inf and step != math.inf):
-            known = "inf" if last == math.inf else f"1 to {last}"
+        step, infinite = validation.check_count("step", step, allow_infinite=True), math.isinf(self.n_steps_)
+        if math.isinf(step) != infinite or step > self.n_steps_:
+            known = "inf" if infinite else f"1 to {self.n_steps_}"
             raise ValueError(f"step must be {known} for this model; got {step}. Fit with another n_steps.")
-        return -1 if step == math.inf else int(step) - 1
+        return -1 if infinite else int(step) - 1
 
     def _kernel_matrix(self, X: Any, Z: Any = None) -> NDArray[Any]:
         if callable(self.kernel):
@@ -296,10 +294,10 @@ class _Judge:
         self.predict = predict
         self.target = target
 
-    def greedy_weights(self, ridge: float, n_steps: int, clip: bool) -> NDArray[Any]:
+    def greedy_weights(self, ridge: float, n_steps: float, clip: bool) -> NDArray[Any]:
         """Best weight of each step after the best ones of the steps before."""
         weights: list[float] = []
-        for _ in range(n_steps - 1):
+        for _ in range(int(n_steps) - 1):
             steps = self.predict(ridge, [*weights, 0.0])
             bounds = (0.0, 1.0) if clip else None
             weights.append(optimal_ground_truth_weight(steps[0], steps[-1], self.target, clip=bounds))

@@ -21,6 +21,7 @@ Source: derived here, from the fit after each step in [borup2021]_.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,7 +120,7 @@ def distillation_risk(
     mixture = mixture_coefficients(weights)
     flat = xp.reshape(ridges, (-1,))
     losses = []
-    for block in _blocks(flat.shape[0], n_steps * max(2 * n, int(mixture.size) // n_steps)):
+    for block in _blocks(flat.shape[0], n_steps * max(2 * n, math.prod(mixture.shape[:-1]))):
         shifted = values + flat[block, None]
         smoother, lost = values / shifted, flat[block, None] / shifted
         kept, missed = [smoother], [lost]
