@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -224,6 +225,24 @@ def test_composition():
     np.testing.assert_array_equal(collapsing.fit(X, y).predict(QUERIES), np.zeros(7))
     centred = TransformedTargetRegressor(collapsing, transformer=StandardScaler()).fit(X, y)
     np.testing.assert_allclose(centred.predict(QUERIES), y.mean())
+
+
+def test_validation_data_pass_through_a_pipeline():
+    model = SelfDistilledKernelRidge(ground_truth_weight="optimal", clip=False)
+    X_val, y_val = 10.0 * QUERIES, RNG.standard_normal(7)
+    with config_context(enable_metadata_routing=True):
+        request = clone(model).set_fit_request(X_val=True, y_val=True)
+        steps = [("scale", StandardScaler()), ("model", request)]
+        pipeline = Pipeline(steps, transform_input=["X_val"]).fit(10.0 * X, Y[:, 0], X_val=X_val, y_val=y_val)
+    scale = StandardScaler().fit(10.0 * X)
+    model.fit(scale.transform(10.0 * X), Y[:, 0], X_val=scale.transform(X_val), y_val=y_val)
+    np.testing.assert_array_equal(pipeline[-1].ground_truth_weights_, model.ground_truth_weights_)
+
+
+def test_a_fitted_model_keeps_its_number_of_steps():
+    model = SelfDistilledKernelRidge(n_steps=3).fit(X, Y).set_params(n_steps=math.inf)
+    assert model.n_steps_ == 3
+    np.testing.assert_array_equal(model.predict(QUERIES, step=3), model.predict(QUERIES))
 
 
 def test_refusals():

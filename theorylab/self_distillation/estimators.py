@@ -95,6 +95,7 @@ class SelfDistilledKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     -----
     There is no intercept: the model shrinks towards zero, and without ground truth collapses to zero, not to the mean.
     Centre the targets first, for example with ``TransformedTargetRegressor(..., transformer=StandardScaler())``.
+    In a ``Pipeline``, validation data need metadata routing and ``transform_input=["X_val"]``.
     Sample weights are not supported, because a step's regularisation then no longer acts in one eigenbasis.
     Fitting costs one eigendecomposition and O(n^2) for each step.
 
