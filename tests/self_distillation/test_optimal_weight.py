@@ -16,6 +16,7 @@ from theorylab.self_distillation.theory import (
     ground_truth_weight_error,
     mixed_mse,
     optimal_ground_truth_weight,
+    optimal_weight_sequence,
     oracle_ground_truth_weight,
     ridge_tangent,
     risk_slope,
@@ -74,6 +75,38 @@ def test_greedy_weights_are_not_monotone_and_more_steps_not_better():
         losses.append(float(mixed_mse(first, distilled, TOY.truth, weights[-1])))
     np.testing.assert_allclose(weights, [-0.62184, 0.33036, 0.33476, 0.33577, 0.33604, 0.33613], atol=6e-6)
     np.testing.assert_allclose(losses, [0.148340, 0.148890, 0.149226, 0.149407, 0.149502, 0.149553], atol=6e-7)
+
+
+def loss_of(weights, y=TOY.y, target=TOY.truth):
+    return np.mean((step(0.2, list(weights), y) - target) ** 2)
+
+
+def test_joint_optimum_of_the_toy_problem():
+    """Reference values from minimisation over explicit refits."""
+    pure = students(TOY.gram, TOY.y, 0.2, [0.0, 0.0], TOY.cross)
+    weights = optimal_weight_sequence(pure, TOY.truth)
+    np.testing.assert_allclose(weights, [1.7409, -3.3628], atol=6e-5)
+    assert loss_of(weights) == pytest.approx(0.14764726, abs=6e-9)
+
+
+@pytest.mark.parametrize(("n_weights", "outputs"), [(1, ()), (2, (2,)), (3, ()), (3, (2,))])
+def test_joint_optimum_is_stationary(n_weights, outputs):
+    rng = np.random.default_rng(n_weights)
+    y, target = rng.standard_normal((11, *outputs)), rng.standard_normal((101, *outputs))
+    pure = students(TOY.gram, y, 0.2, [0.0] * n_weights, TOY.cross)
+    weights = optimal_weight_sequence(pure, target)
+    assert weights.shape == (n_weights,)
+    best = loss_of(weights, y, target)
+    for direction in [*np.eye(n_weights), *rng.standard_normal((20, n_weights))]:
+        for size in (-1e-2, 1e-2):
+            assert loss_of(weights + size * direction, y, target) > best
+
+
+def test_joint_optimum_without_distillation():
+    # the target is the first fit: the last weight is one, and the others have no effect
+    pure = np.array([[4.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(optimal_weight_sequence(pure, pure[0])[1], 1.0, rtol=1e-14)
+    np.testing.assert_array_equal(optimal_weight_sequence([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]], [1.0, 0.0]), [1.0, 1.0])
 
 
 def test_clip_takes_the_nearest_bound():
@@ -192,6 +225,9 @@ def test_refusals():
         (lambda: optimal_ground_truth_weight(one, one, one, clip=1.0), "clip must be a pair of bounds"),
         (lambda: optimal_ground_truth_weight(one, one, one, clip=(0, 1, 2)), "clip must be a pair of bounds"),
         (lambda: optimal_ground_truth_weight(one, one, one, clip=(1, 0)), "clip must be a finite number >= 1"),
+        (lambda: optimal_weight_sequence([two], two), "pure_predictions must hold at least two steps of shape"),
+        (lambda: optimal_weight_sequence([one, one], two), "pure_predictions must hold at least two steps of shape"),
+        (lambda: optimal_weight_sequence(two, two), "pure_predictions must be an array with 2 axes"),
         (lambda: ground_truth_weight_error(one, one, -1.0), "noise_variance must be a finite number >= 0"),
         (lambda: oracle_ground_truth_weight(one, two, 1.0, 1.0), "coefficients must be as long as eigenvalues"),
         (lambda: oracle_ground_truth_weight(one, one, -1.0, 1.0), "noise_variance must be finite and >= 0"),

@@ -70,6 +70,10 @@ EXAMPLES: dict[str, Example] = {
         (asarray([FIRST, TARGET]), asarray([DISTILLED, FIRST]), asarray([TARGET, DISTILLED])),
         {"clip": (0.0, 1.0)},
     ),
+    "self_distillation.optimal_weight_sequence": lambda asarray: (
+        (asarray([FIRST, DISTILLED, [0.2, 0.5, 0.1]]), asarray(TARGET)),
+        {},
+    ),
     "self_distillation.mixed_mse": lambda asarray: (
         (asarray(FIRST), asarray(DISTILLED), asarray(TARGET), asarray([[0.0, 0.5], [1.0, 2.0]])),
         {},

@@ -24,6 +24,7 @@ from theorylab.self_distillation.theory.optimal_weight import (
     ground_truth_weight_error,
     mixed_mse,
     optimal_ground_truth_weight,
+    optimal_weight_sequence,
     oracle_ground_truth_weight,
 )
 from theorylab.self_distillation.theory.risk import distillation_risk, filter_risk, mixture_mse
@@ -56,6 +57,7 @@ __all__ = [
     "multiplier_bounds",
     "norm_bound",
     "optimal_ground_truth_weight",
+    "optimal_weight_sequence",
     "oracle_ground_truth_weight",
     "ridge_tangent",
     "risk_slope",

@@ -24,6 +24,7 @@ __all__ = [
     "ground_truth_weight_error",
     "mixed_mse",
     "optimal_ground_truth_weight",
+    "optimal_weight_sequence",
     "oracle_ground_truth_weight",
 ]
 
@@ -85,6 +86,60 @@ def optimal_ground_truth_weight(
         return _undetermined("first and distilled are equal up to rounding", bounds)
     weight = float(xp.sum((target - distilled) * difference)) / size
     return weight if bounds is None else min(max(weight, bounds[0]), bounds[1])
+
+
+def optimal_weight_sequence(pure_predictions: Any, target: Any) -> Any:
+    r"""Ground-truth weights of all steps that together minimise the squared error of the last one.
+
+    The last student is a mixture :math:`\sum_k C_k f_0^{(k)}` of purely distilled ones with :math:`\sum_k C_k = 1`, and
+    every such mixture belongs to a sequence of weights.  The best one is therefore a linear least-squares problem,
+
+    .. math::
+        \min_{C_1, \dots, C_{T-1}} \Big\| f_0^{(T)} - Y + \sum_{k<T} C_k \big(f_0^{(k)} - f_0^{(T)}\big) \Big\|^2,
+        \qquad \alpha^{(T-k+1)} = \frac{C_k}{1 - C_1 - \dots - C_{k-1}} .
+
+    Weights chosen one step after the other, each the best for its own step, are in general worse: a step that is good
+    in itself need not be a good teacher.
+
+    Parameters
+    ----------
+    pure_predictions : array_like, shape (T, m) or (T, m, c)
+        Predictions of steps 1 to T without ground truth at the evaluation points, T >= 2.
+    target : array_like, shape (m,) or (m, c)
+        What the error is measured against.
+
+    Returns
+    -------
+    array, shape (T - 1,)
+        Weights of steps 2 to T, not confined to [0, 1], float64.
+
+    Notes
+    -----
+    Source: derived here.  Pure students resemble each other, so the weights are ill-conditioned for more than a few
+    steps, though not the error that they reach; components of the mixture below rounding are left out.
+
+    Examples
+    --------
+    >>> optimal_weight_sequence([[1.0, 0.0], [0.0, 0.0]], [0.25, 3.0]).tolist()
+    [0.25]
+    """
+    target = validation.check_array("target", target, ndim=(1, 2))
+    predictions = validation.check_array("pure_predictions", pure_predictions, ndim=target.ndim + 1)
+    if predictions.shape[0] < 2 or tuple(predictions.shape[1:]) != tuple(target.shape):
+        raise ValueError(
+            f"pure_predictions must hold at least two steps of shape {tuple(target.shape)}, that of target; "
+            f"got shape {tuple(predictions.shape)}."
+        )
+    xp, (predictions, target) = arrays.promote(predictions, target)
+    residuals = xp.reshape(predictions - target, (predictions.shape[0], -1))
+    last = residuals[-1, :]
+    shares = -xp.linalg.pinv((residuals[:-1, :] - last).T) @ last
+    before = 1.0 - xp.concat([xp.zeros_like(shares[:1]), xp.cumulative_sum(shares)[:-1]])
+    # nothing is left to be divided once a step takes the ground truth alone: earlier weights have no effect
+    weights = xp.where(
+        before == 0.0, xp.ones_like(before), shares / xp.where(before == 0.0, xp.ones_like(before), before)
+    )
+    return xp.flip(weights, axis=0)
 
 
 def mixed_mse(first: Any, distilled: Any, target: Any, weight: Any) -> Any:
