@@ -136,9 +136,8 @@ def optimal_weight_sequence(pure_predictions: Any, target: Any) -> Any:
     shares = -xp.linalg.pinv((residuals[:-1, :] - last).T) @ last
     before = 1.0 - xp.concat([xp.zeros_like(shares[:1]), xp.cumulative_sum(shares)[:-1]])
     # nothing is left to be divided once a step takes the ground truth alone: earlier weights have no effect
-    weights = xp.where(
-        before == 0.0, xp.ones_like(before), shares / xp.where(before == 0.0, xp.ones_like(before), before)
-    )
+    idle = before == 0.0
+    weights = xp.where(idle, xp.ones_like(before), shares / xp.where(idle, xp.ones_like(before), before))
     return xp.flip(weights, axis=0)
 
 
