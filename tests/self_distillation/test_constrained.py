@@ -80,6 +80,14 @@ def test_multiples_of_the_identity_shrink_by_the_radius():
     np.testing.assert_allclose(path.multipliers, 7.0 / 4 / np.array([4.0, 3.0, 2.0]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_multipliers_grow_with_the_kernel(scale):
+    path = constrained_distillation_path(TOY.gram, TOY.y, 0.045, n_rounds=3)
+    scaled = constrained_distillation_path(scale * TOY.gram, TOY.y, 0.045, n_rounds=3)
+    np.testing.assert_allclose(scaled.multipliers, scale * path.multipliers, rtol=1e-11)
+    np.testing.assert_allclose(scaled.predictions, path.predictions, atol=1e-12)
+
+
 def test_a_singular_kernel():
     x = np.linspace(0, 1, 6)  # the kernel vanishes at both ends, so nothing is learned there
     y = np.array([0.1, 1.0, 2.0, 1.5, 0.5, -0.1])
