@@ -4,6 +4,8 @@ from theorylab.self_distillation.claims.constrained import constrained
 from theorylab.self_distillation.claims.filters import filters
 from theorylab.self_distillation.claims.fixed_design import fixed_design_risk, oracle_weight
 from theorylab.self_distillation.claims.limits import collapse, convergence, limit
+from theorylab.self_distillation.claims.networks import network_weight
+from theorylab.self_distillation.claims.real_data import one_step_on_real_data
 from theorylab.self_distillation.claims.ridge_path import sign_rule, tangent
 from theorylab.self_distillation.claims.sparsification import sparsification, sparsifies_every_step
 from theorylab.self_distillation.claims.teacher_weight import limit_weight, optimal_weight
@@ -20,6 +22,8 @@ __all__ = [
     "limit",
     "limit_weight",
     "mislabelled_column",
+    "network_weight",
+    "one_step_on_real_data",
     "optimal_weight",
     "oracle_weight",
     "sign_rule",

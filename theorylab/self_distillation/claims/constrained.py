@@ -53,12 +53,12 @@ class _Case:
 
 
 @claim(
-    statement=r"With the training error constrained instead of penalised, round $t$ is a ridge fit with a multiplier $c_t$ "
-    r"that solves $\sum_j (c/(c+g_j))^2 z_{t-1,j}^2 = n\epsilon$ and grows until the fit collapses to zero; not before "
-    r"$(r_0-1)/\kappa$ rounds, and with the published bounds on multipliers, norms and ratios of filters.",
+    statement=r"With the training error constrained instead of penalised, round $t$ is a ridge fit with a multiplier "
+    r"$c_t$ that solves $\sum_j (c/(c+g_j))^2 z_{t-1,j}^2 = n\epsilon$ and grows until the fit collapses to zero; not "
+    r"before $(r_0-1)/\kappa$ rounds, and with the published bounds on multipliers, norms and ratios of filters.",
     source="mobahi2020, Propositions and Theorems on the number of rounds and on sparsification; re-derived here",
-    tolerance="2e-6, relative for multipliers: the objective is strongly convex, and the gaps of about 1e-12 that the solver "
-    "reaches leave their root of the minimiser; the round of collapse exactly; inequalities up to the same 2e-6",
+    tolerance="2e-6, relative for multipliers: the objective is strongly convex, and the gaps of about 1e-12 that the "
+    "solver reaches leave their root of the minimiser; the round of collapse exactly; inequalities up to the same 2e-6",
     controls={
         "kappa_inverted": "the condition number inverted in the guaranteed number of rounds",
         "constant_multiplier": "the multiplier of the first round in all rounds, as in the penalised form",

@@ -42,9 +42,9 @@ class _Case:
 
 
 @claim(
-    statement=r"After step $\tau$ the fit keeps of eigencomponent $i$ the share $b_i^{(\tau)} = A_i[(1-\alpha^{(\tau)})\,"
-    r"b_i^{(\tau-1)} + \alpha^{(\tau)}]$, $A_i = d_i/(d_i+\lambda)$: at the training points, at any other point, for any "
-    r"kernel and any sequence of weights.",
+    statement=r"After step $\tau$ the fit keeps of eigencomponent $i$ the share $b_i^{(\tau)} = "
+    r"A_i[(1-\alpha^{(\tau)})\,b_i^{(\tau-1)} + \alpha^{(\tau)}]$, $A_i = d_i/(d_i+\lambda)$: at the training points, "
+    r"at any other point, for any kernel and any sequence of weights.",
     source="borup2021, fit after each step; recursion for the filters derived here",
     tolerance="1e-10: both sides are exact, and solving with K + lambda I loses at most 1e-12 in any of the problems",
     controls={

@@ -21,8 +21,8 @@ def _target() -> Any:
 
 
 @claim(
-    statement=r"Averaged over noise of variance $\sigma^2$, step $\tau$ has at the training inputs the error "
-    r"$\frac1n \sum_i [(1-b_i)^2 \beta_i^2 + \sigma^2 b_i^2]$, $b = b^{(\tau)}$, $\beta = V^T f(X)$.",
+    statement=r"Averaged over noise of variance $\sigma^2$, step $\tau$ has at the training inputs the error $\frac1n "
+    r"\sum_i [(1-b_i)^2 \beta_i^2 + \sigma^2 b_i^2]$, $b = b^{(\tau)}$, $\beta = V^T f(X)$.",
     source="derived here",
     tolerance="1e-10: both sides are exact, and errors are of order one",
     controls={
@@ -70,10 +70,11 @@ def fixed_design_risk(conditions: Conditions) -> Outcome:
 
 @claim(
     statement=r"For a known target the weight of step 2 with the smallest risk at the training inputs is $\alpha^* = "
-    r"\sum_i u_i[(1-A_i^2)\beta_i^2 - \sigma^2A_i^2] / \sum_i u_i^2(\beta_i^2+\sigma^2)$, $u_i = A_i(1-A_i)$: the noisier "
-    r"the targets, the less ground truth.",
+    r"\sum_i u_i[(1-A_i^2)\beta_i^2 - \sigma^2A_i^2] / \sum_i u_i^2(\beta_i^2+\sigma^2)$, $u_i = A_i(1-A_i)$: the "
+    r"noisier the targets, the less ground truth.",
     source="derived here",
-    tolerance="exact in expectation, hence no margin; resolution 0.1 (1 + |weight|), while the control is off by 1 and more",
+    tolerance="exact in expectation, hence no margin; resolution 0.1 (1 + |weight|), while the control is off by 1 "
+    "and more",
     controls={
         "without_noise": "sigma = 0 in the formula",
         "noise_in_numerator_alone": "the noise left out of the denominator",

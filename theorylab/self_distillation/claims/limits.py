@@ -18,9 +18,9 @@ _SHOWN = (0.01, 0.1, 0.25, 0.35)
 
 
 @claim(
-    statement=r"Infinitely many steps with weight $\alpha > 0$ are one ridge regression with the ridge $\lambda/\alpha$: "
-    r"$b_i^\infty = d_i/(d_i + \lambda/\alpha)$, also when the weights only converge to $\alpha$. A finite number of steps "
-    r"beyond the first is no ridge regression at all.",
+    statement=r"Infinitely many steps with weight $\alpha > 0$ are one ridge regression with the ridge "
+    r"$\lambda/\alpha$: $b_i^\infty = d_i/(d_i + \lambda/\alpha)$, also when the weights only converge to $\alpha$. A "
+    r"finite number of steps beyond the first is no ridge regression at all.",
     source="borup2021, limit; weights that converge, and steps that are no ridge fit: derived here",
     tolerance="1e-9: after 300 steps the distance is below 0.71^300 or the 0.9^300 of the weights, both far below the "
     "rounding of the solves",
@@ -82,8 +82,8 @@ def _second_step(weight: float) -> tuple[Any, Any]:
 
 
 @claim(
-    statement=r"Component $i$ approaches its limit by the factor $(1-\alpha)A_i$ in each step: "
-    r"$\|y^{(\tau)} - y^\infty\|^2 = \sum_i [(1-\alpha)A_i]^{2(\tau-1)} (A_i - b_i^\infty)^2 (V^T Y)_i^2$.",
+    statement=r"Component $i$ approaches its limit by the factor $(1-\alpha)A_i$ in each step: $\|y^{(\tau)} - "
+    r"y^\infty\|^2 = \sum_i [(1-\alpha)A_i]^{2(\tau-1)} (A_i - b_i^\infty)^2 (V^T Y)_i^2$.",
     source="borup2021, linear convergence; sum over components derived here",
     tolerance="1e-12 absolute: fits of order one are exact to 1e-14 here, and the distances compared go down to that",
     controls={
@@ -127,12 +127,12 @@ def convergence(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"Without ground truth the fit collapses to the zero function as $b_i^{(\tau)} = A_i^\tau$, and its error "
-    r"ends at the mean square of the target; any constant weight above zero prevents that. At every weight the RKHS norm "
-    r"falls from step to step.",
+    statement=r"Without ground truth the fit collapses to the zero function as $b_i^{(\tau)} = A_i^\tau$, and its "
+    r"error ends at the mean square of the target; any constant weight above zero prevents that. At every weight the "
+    r"RKHS norm falls from step to step.",
     source="mobahi2020 and borup2021, collapse; falling norms derived here",
-    tolerance="1e-10: the largest A^600 of the toy problem is 1e-25, so that only rounding is left; no step may rise by "
-    "more than rounding",
+    tolerance="1e-10: the largest A^600 of the toy problem is 1e-25, so that only rounding is left; no step may rise "
+    "by more than rounding",
     controls={
         "a_little_truth": "the collapse predicted, the weight 0.01",
         "collapse_to_mean": "the fit ends at the mean of the targets, as it would with an intercept",

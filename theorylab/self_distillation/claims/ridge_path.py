@@ -20,8 +20,8 @@ def _derivative(ridge: float) -> Any:
 
 
 @claim(
-    statement=r"One distillation moves along the tangent of the ridge path, exactly: "
-    r"$f^{(2)}_\alpha = f_\lambda + (1-\alpha)\,\lambda\,\partial f_\lambda/\partial\lambda$.",
+    statement=r"One distillation moves along the tangent of the ridge path, exactly: $f^{(2)}_\alpha = f_\lambda + "
+    r"(1-\alpha)\,\lambda\,\partial f_\lambda/\partial\lambda$.",
     source="derived here; the sign rule of Dang, Patil and Rinaldo, arXiv:2602.17565, rests on it",
     tolerance="1e-8: both sides are exact, and central differences of sixth order are wrong by 1e-12 at a step of one "
     "percent",
@@ -39,7 +39,7 @@ def tangent(conditions: Conditions) -> Outcome:
     first = np.stack([toy().refit([], r).evaluated[0] for r in ridges])[:, None, :]
     slopes = np.stack([_derivative(float(r)) for r in ridges])
     ends = [toy().predict([0.0], float(r)) for r in ridges]
-    predicted = np.stack([theory.ridge_tangent(*end, float(r)) for end, r in zip(ends, ridges, strict=True)])
+    predicted = np.stack([theory.ridge_tangent(end[0], end[1], r) for end, r in zip(ends, ridges, strict=True)])
     share, scale = (1.0 - weights)[:, None], ridges[:, None, None]
 
     def compare(fits: Any) -> Agreement:
@@ -62,12 +62,13 @@ def tangent(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"The best weight of one step is $\alpha^* = 1 + R'(\lambda)/(2\lambda\langle(\partial f_\lambda/"
-    r"\partial\lambda)^2\rangle)$: below one exactly where more ridge would help, one at the best ridge, above one beyond.",
+    statement=r"The best weight of one step is $\alpha^* = 1 + R'(\lambda)/(2\lambda\langle(\partial "
+    r"f_\lambda/\partial\lambda)^2\rangle)$: below one exactly where more ridge would help, one at the best ridge, "
+    r"above one beyond.",
     source="derived here; sign rule as in Dang, Patil and Rinaldo, arXiv:2602.17565",
     tolerance="1e-6 (1 + |weight|) and 1e-6 in the slope: central differences of sixth order are wrong by 1e-12, of "
-    "which the smallest ridges make 1e-9; at the best ridge 1e-6, as exactly as a minimiser that compares values finds it; "
-    "signs without margin",
+    "which the smallest ridges make 1e-9; at the best ridge 1e-6, as exactly as a minimiser that compares values "
+    "finds it; signs without margin",
     controls={
         "sign_reversed": "distillation helps where more ridge would hurt",
         "training_error": "the slope of the training error",
@@ -93,7 +94,9 @@ def sign_rule(conditions: Conditions) -> Outcome:
 
     correct = theory.tangent_ground_truth_weight(slopes, powers, ridges)
     ends = [toy().predict([0.0], float(r)) for r in ridges]
-    predicted_slopes = [theory.risk_slope(*end, toy().truth, float(r)) for end, r in zip(ends, ridges, strict=True)]
+    predicted_slopes = [
+        theory.risk_slope(first, distilled, toy().truth, r) for (first, distilled), r in zip(ends, ridges, strict=True)
+    ]
     return Outcome(
         evidence=[
             compare(correct),

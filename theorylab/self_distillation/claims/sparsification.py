@@ -33,9 +33,10 @@ def _toy_ratios(weights: Any) -> Any:
 
 
 @claim(
-    statement=r"The ratio $b_k^{(\tau)}/b_{k+1}^{(\tau)}$ grows without bound as $(A_k/A_{k+1})^\tau$ for $\alpha = 0$; for "
-    r"constant $\alpha > 0$ it tends to $d_k(d_{k+1}+\lambda/\alpha) / [d_{k+1}(d_k+\lambda/\alpha)]$; for any weights a step "
-    r"changes it by the sign of $(1-\alpha)b_kb_{k+1}(A_k/A_{k+1}-1) - \alpha(b_k - b_{k+1}A_k/A_{k+1})$.",
+    statement=r"The ratio $b_k^{(\tau)}/b_{k+1}^{(\tau)}$ grows without bound as $(A_k/A_{k+1})^\tau$ for $\alpha = "
+    r"0$; for constant $\alpha > 0$ it tends to $d_k(d_{k+1}+\lambda/\alpha) / [d_{k+1}(d_k+\lambda/\alpha)]$; for "
+    r"any weights a step changes it by the sign of $(1-\alpha)b_kb_{k+1}(A_k/A_{k+1}-1) - \alpha(b_k - "
+    r"b_{k+1}A_k/A_{k+1})$.",
     source="borup2021 for constant weights; the sign rule derived here",
     tolerance="1e-8: eigenvalues of explicit smoother matrices are exact to 1e-15 and the smallest is 1e-5; a sign is "
     "compared where the measured change exceeds 1e-9",
@@ -99,8 +100,8 @@ def _signs(conditions: Conditions) -> tuple[Any, Any]:
 
 
 @claim(
-    statement=r"Distillation sparsifies the solution with each step, for every constant $\alpha$ in $[0, 1)$: no ratio "
-    r"$b_k^{(\tau)}/b_{k+1}^{(\tau)}$ falls.",
+    statement=r"Distillation sparsifies the solution with each step, for every constant $\alpha$ in $[0, 1)$: no "
+    r"ratio $b_k^{(\tau)}/b_{k+1}^{(\tau)}$ falls.",
     source="README of the repository of borup2021 ('with each distillation step ... all alpha in [0,1]')",
     tolerance="1e-8, the rounding of the measured ratios",
     controls={"never_sparsifies": "every step lowers every ratio"},

@@ -34,12 +34,12 @@ def _ends(ridge: float, before: tuple[float, ...]) -> tuple[Any, Any, Any]:
 
 
 @claim(
-    statement=r"At any step the weight of the ground truth with the smallest error on given points is "
-    r"$\alpha^* = \langle Y - f_d, f_1 - f_d\rangle / \|f_1 - f_d\|^2$, where $f_1$ is the first fit and $f_d$ the ridge fit "
-    r"to the step before alone; within $[0,1]$ it is the nearest point of the interval.",
+    statement=r"At any step the weight of the ground truth with the smallest error on given points is $\alpha^* = "
+    r"\langle Y - f_d, f_1 - f_d\rangle / \|f_1 - f_d\|^2$, where $f_1$ is the first fit and $f_d$ the ridge fit to "
+    r"the step before alone; within $[0,1]$ it is the nearest point of the interval.",
     source="derived here",
-    tolerance="weight 1e-6 (1 + |weight|) and error 1e-12: a minimiser that compares values finds a minimum to the root of "
-    "their rounding; on the grid one grid step",
+    tolerance="weight 1e-6 (1 + |weight|) and error 1e-12: a minimiser that compares values finds a minimum to the "
+    "root of their rounding; on the grid one grid step",
     controls={
         "training_data": "tuned on the targets that were fitted",
         "previous_step": "the predictions of the step before in place of the ridge fit to them",
@@ -48,7 +48,7 @@ def _ends(ridge: float, before: tuple[float, ...]) -> tuple[Any, Any, Any]:
 )
 def optimal_weight(conditions: Conditions) -> Outcome:
     """Closed form against a scalar minimiser over refits, and against a grid of refits between 0 and 1."""
-    truth, targets = toy().truth, toy().y
+    truth = toy().truth
     brute = np.array([_brute_force(*case) for case in _CASES])
     ends = [_ends(*case) for case in _CASES]
     best = np.array([theory.optimal_ground_truth_weight(first, distilled, truth) for first, distilled, _ in ends])
@@ -78,7 +78,7 @@ def optimal_weight(conditions: Conditions) -> Outcome:
             ),
         ],
         controls={
-            "training_data": compare([_tuned_on_training_data(*case, targets) for case in _CASES]),
+            "training_data": compare([_tuned_on_training_data(ridge, before) for ridge, before in _CASES]),
             "previous_step": compare(
                 [theory.optimal_ground_truth_weight(ends[i][0], ends[i][2], truth) for i in late], late
             ),
@@ -99,11 +99,11 @@ def _grid_losses(ridge: float, before: tuple[float, ...], grid: Any) -> Any:
     return np.array([toy().mse(toy().refit([*before, weight], ridge).evaluated[-1]) for weight in grid])
 
 
-def _tuned_on_training_data(ridge: float, before: tuple[float, ...], targets: Any) -> float:
+def _tuned_on_training_data(ridge: float, before: tuple[float, ...]) -> float:
     problem = toy()
     values = problem.system.eigenvalues
     fits = problem.system.apply(theory.distillation_filters(values, ridge, [*before, 0.0]), problem.y)
-    return theory.optimal_ground_truth_weight(fits[0], fits[-1], targets)
+    return theory.optimal_ground_truth_weight(fits[0], fits[-1], problem.y)
 
 
 def _greedy(n_steps: int) -> Any:
@@ -115,12 +115,12 @@ def _greedy(n_steps: int) -> Any:
 
 
 @claim(
-    statement=r"The best constant weight of infinitely many steps is $\alpha = \lambda/\lambda_{\mathrm{best}}$, where "
-    r"$\lambda_{\mathrm{best}} \ge \lambda$ is the ridge with the smallest error; it is another one than the best weight of "
-    r"a single step.",
+    statement=r"The best constant weight of infinitely many steps is $\alpha = \lambda/\lambda_{\mathrm{best}}$, "
+    r"where $\lambda_{\mathrm{best}} \ge \lambda$ is the ridge with the smallest error; it is another one than the "
+    r"best weight of a single step.",
     source="derived here",
-    tolerance="one step of the grid of weights, since the grid is where the measured minimum lies; errors 1e-6, as 150 "
-    "steps leave 0.904^150 = 3e-7 of the slowest component at the smallest weight",
+    tolerance="one step of the grid of weights, since the grid is where the measured minimum lies; errors 1e-6, as "
+    "150 steps leave 0.904^150 = 3e-7 of the slowest component at the smallest weight",
     controls={
         "weight_of_second_step": "the best weight of step 2, clipped to [0, 1]",
         "weight_of_teacher": "1 - lambda / lambda_best",

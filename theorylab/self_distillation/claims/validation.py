@@ -19,11 +19,11 @@ _POINTS_AT_ONCE = 200_000
 
 
 @claim(
-    statement=r"A weight tuned on $m$ validation targets with noise $\sigma$ scatters by "
-    r"$\sigma/\sqrt{m\,\langle w^2\rangle}$, $w = f_1 - f_d$; the noise makes no bias.",
+    statement=r"A weight tuned on $m$ validation targets with noise $\sigma$ scatters by $\sigma/\sqrt{m\,\langle "
+    r"w^2\rangle}$, $w = f_1 - f_d$; the noise makes no bias.",
     source="derived here",
-    tolerance="no margin at fixed points; 25 % where the points are drawn too, since their own scatter adds about 15 %; "
-    "exponent 0.05; resolutions 25 % and 0.1, where the control is off by 0.5",
+    tolerance="no margin at fixed points; 25 % where the points are drawn too, since their own scatter adds about 15 "
+    "%; exponent 0.05; resolutions 25 % and 0.1, where the control is off by 0.5",
     controls={
         "scatter_as_one_over_m": "scatter proportional to 1/m",
         "variance_for_deviation": "sigma squared in place of sigma",
@@ -142,9 +142,9 @@ def _fitted(weight: float, X: Any) -> Any:
 
 
 @claim(
-    statement=r"The leave-one-out predictions of all steps, teachers included, follow from one eigendecomposition; the "
-    r"familiar $y_i - (y_i - \hat y_i)/(1 - S_{ii})$ is exact without distillation and wrong with it, since the teacher has "
-    r"seen the sample.",
+    statement=r"The leave-one-out predictions of all steps, teachers included, follow from one eigendecomposition; "
+    r"the familiar $y_i - (y_i - \hat y_i)/(1 - S_{ii})$ is exact without distillation and wrong with it, since the "
+    r"teacher has seen the sample.",
     source="derived here",
     tolerance="1e-10: both sides are exact, and 1 - S_ii is at least 0.02 here",
     controls={
