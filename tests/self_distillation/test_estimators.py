@@ -192,6 +192,19 @@ class TestOptimalWeights:
         assert model.ground_truth_weights_[0] == 0.0
         assert np.all(model.predict(TOY.X_test) == 0.0)
 
+    def test_a_limit_between_one_that_is_worse_than_nothing_and_nothing(self):
+        target = 0.2 * TOY.truth
+        model = SelfDistilledKernelRidge(
+            gamma=80.0, regularization=0.2, ground_truth_weight="optimal", n_steps=math.inf
+        ).fit(TOY.X, TOY.y, X_val=TOY.X_test, y_val=target)
+
+        def loss(weight):
+            return np.mean((students(TOY.gram, TOY.y, 0.2 / weight, [], TOY.cross)[0] - target) ** 2)
+
+        found = model.ground_truth_weights_[0]
+        assert loss(found) < np.mean(target**2) < loss(1.0)
+        assert loss(found) < min(loss(0.9 * found), loss(1.1 * found))
+
     @pytest.mark.parametrize("n_steps", [2, 3, math.inf])
     def test_leave_one_out(self, n_steps):
         y, K, ridge = np.sin(X[:, 0]) + 0.5 * Y[:, 0], rbf_kernel(X, gamma=0.3), 0.05
