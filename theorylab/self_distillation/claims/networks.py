@@ -96,8 +96,9 @@ def _all_runs(
     return [results[i * n_sets : (i + 1) * n_sets] for i in range(len(settings))]
 
 
-def _standard_error(values: list[Any]) -> Any:
-    return np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
+def _standard_error(errors: list[Any]) -> Any:
+    """Of the means over data sets, less what a data set does to all weights alike."""
+    return np.std(errors - np.mean(errors, axis=1, keepdims=True), axis=0, ddof=1) / np.sqrt(len(errors))
 
 
 def _train_students(

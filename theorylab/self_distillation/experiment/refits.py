@@ -198,6 +198,7 @@ def _fit_steps(
     kernel: Mapping[str, Any],
     X_eval: Any,
 ) -> Refits:
+    from sklearn import config_context
     from sklearn.kernel_ridge import KernelRidge  # a second of import for those who only want theory
 
     X, y = _host_data(X, y)
@@ -206,10 +207,11 @@ def _fit_steps(
     schedule = [validation.check_number("weights", weight) for weight in weights]
     model = KernelRidge(alpha=ridge, **kernel).fit(X, y)
     train, evaluated = [model.predict(X)], [model.predict(points)]
-    for weight in schedule:
-        model = step(KernelRidge(alpha=ridge, **kernel), X, y, train[-1], weight)
-        train.append(model.predict(X))
-        evaluated.append(model.predict(points))
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # checked by the first fit
+        for weight in schedule:
+            model = step(KernelRidge(alpha=ridge, **kernel), X, y, train[-1], weight)
+            train.append(model.predict(X))
+            evaluated.append(train[-1] if X_eval is None else model.predict(points))
     return Refits(np.stack(train), np.stack(evaluated))
 
 
