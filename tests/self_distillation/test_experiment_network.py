@@ -65,7 +65,7 @@ def test_training_that_does_not_end_raises_with_its_estimate():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="layers must name inputs and outputs"):
+    with pytest.raises(ValueError, match="layers must name at least inputs and outputs"):
         initial_parameters((3,), rng)
     with pytest.raises(ValueError, match="start must"):
         train_network((2, 1), np.ones((3, 2)), np.ones((3, 1)), 0.1, np.zeros(4))
