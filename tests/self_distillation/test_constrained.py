@@ -96,8 +96,9 @@ def test_a_singular_kernel():
     assert np.sum((path.predictions[0] - y) ** 2) == pytest.approx(6 * 0.05, rel=1e-9)
     inner = constrained_distillation_path(beam_kernel(x[1:-1]), y[1:-1], (0.3 - 0.02) / 4, n_rounds=1)
     np.testing.assert_allclose(path.predictions[0, 1:-1], inner.predictions[0], rtol=1e-9)
-    with pytest.raises(ValueError, match=r"tolerance must exceed 0.00333333, the mean square of y"):
-        constrained_distillation_path(beam_kernel(x), y, 0.003, n_rounds=1)
+    for scale in (1e-6, 1.0, 1e6):
+        with pytest.raises(ValueError, match=r"tolerance must exceed 0.00333333, the mean square of y"):
+            constrained_distillation_path(scale * beam_kernel(x), y, 0.003, n_rounds=1)
 
 
 class TestBounds:
