@@ -77,7 +77,8 @@ def constrained(conditions: Conditions) -> Outcome:
         cases += [_Case.solve(gaussian_kernel(toy().X, gamma=200.0), float(eps), 40) for eps in (0.002, 0.005, 0.02)]
     return Outcome(
         evidence=[piece for case in cases for piece in _agreements(case)]
-        + [piece for case in cases for piece in _bounds(case)],
+        + [piece for case in cases for piece in _bounds(case)]
+        + _attained(_Case.solve(0.7 * np.eye(len(toy().y)), 0.01, 12)),
         controls={
             "kappa_inverted": [_survival(case, _inverted_rounds(case)) for case in cases],
             "constant_multiplier": [
@@ -122,6 +123,20 @@ def _bounds(case: _Case) -> list[Evidence]:
         ratios = theory.eigen_ratio(_measured_filters(case)[: within.size])
         pieces.append(Bound(lhs=bound, rhs=ratios, margin=1e-4, label="ratios of filters from below"))
     return pieces
+
+
+def _attained(case: _Case) -> list[Evidence]:
+    """With equal eigenvalues every bound is an equality, so that a bound that is merely loose is noticed."""
+    values, norm, rounds = case.system.eigenvalues, float(case.norms[0]), np.arange(1.0, case.rounds + 1.0)
+    lower, upper = theory.multiplier_bounds(values, case.norms[:-1], case.tolerance)
+    return [
+        _multipliers(case, lower),
+        _multipliers(case, upper),
+        identity(theory.norm_bound(values, norm, case.tolerance, rounds), case.norms[1:], "norms, attained", _SOLVER),
+        identity(
+            np.floor(theory.guaranteed_rounds(values, norm, case.tolerance)) + 1.0, float(case.rounds), "rounds", 0.0
+        ),
+    ]
 
 
 def _survival(case: _Case, guaranteed: float) -> Bound:

@@ -20,7 +20,7 @@ _N_TRAIN, _N_VALID = 80, 2000
 _QUICK = ((0.8, 1e-3), (0.4, 3e-3))
 _FULL = (*_QUICK, (0.8, 5e-4), (0.4, 2e-3), (0.4, 5e-3))
 #: Weights at which students are trained: one outside of [0, 1], and a grid inside.
-_OUTSIDE, _GRID = -1.0, (0.0, 0.25, 0.5, 0.75, 1.0)
+_OUTSIDE, _GRID = -2.0, (0.0, 0.25, 0.5, 0.75, 1.0)
 #: How far trained students may be from the parabola between the two trainings, as a share of what the weight changes.
 _CURVATURE = 0.25
 
@@ -35,7 +35,7 @@ _CURVATURE = 0.25
     "best weight within a step or two where the error rises all the way",
     controls={
         "not_clipped": "the weights used as they come, below zero and above one",
-        "extrapolated": "the parabola at weight -1",
+        "extrapolated": "the parabola at weight -2",
         "training_data": "the weight estimated on the training targets",
         "weight_of_teacher": "the estimate taken for the weight of the teacher",
     },
@@ -59,7 +59,7 @@ def network_weight(conditions: Conditions) -> Outcome:
         )
 
     clipped = np.clip(estimates, 0.0, 1.0)
-    fine = np.linspace(_OUTSIDE, 1.0, 81)
+    fine = np.linspace(_OUTSIDE, 1.0, 121)
     return Outcome(
         evidence=[compare(clipped), errors(slice(1, None))],
         controls={
