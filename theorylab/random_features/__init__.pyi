@@ -1,4 +1,4 @@
-from .experiment import fit_ridge as fit_ridge
+from .experiment import fit_random_feature_ridge as fit_random_feature_ridge
 from .experiment import random_features as random_features
 from .experiment import simulate_gaussian_features as simulate_gaussian_features
 from .experiment import simulate_gaussian_population as simulate_gaussian_population

@@ -1,0 +1,22 @@
+r"""Measurements of the chapter: random-feature ridge regressions that are really fitted.
+
+The estimator is :math:`f(x) = \hat k(x, X)(\hat K + \delta I)^{-1} y` with :math:`\hat K = \Psi\Psi^T/k`, that is
+:math:`w = \arg\min \sum_i (y_i - w\cdot\psi(x_i)/\sqrt k)^2 + \delta |w|^2`; zero ridge means least norm.
+"""
+
+from .features import ACTIVATIONS, random_features
+from .gaussian import SimulationResult, simulate_gaussian_features
+from .population import PopulationResult, simulate_gaussian_population, simulate_population
+from .ridge import RidgeFit, fit_random_feature_ridge
+
+__all__ = [
+    "ACTIVATIONS",
+    "PopulationResult",
+    "RidgeFit",
+    "SimulationResult",
+    "fit_random_feature_ridge",
+    "random_features",
+    "simulate_gaussian_features",
+    "simulate_gaussian_population",
+    "simulate_population",
+]
