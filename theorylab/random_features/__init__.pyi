@@ -2,6 +2,7 @@ from .experiment import fit_random_feature_ridge as fit_random_feature_ridge
 from .experiment import random_features as random_features
 from .experiment import simulate_gaussian_features as simulate_gaussian_features
 from .experiment import simulate_gaussian_population as simulate_gaussian_population
+from .experiment import simulate_kernel_ridge as simulate_kernel_ridge
 from .experiment import simulate_population as simulate_population
 from .problem import KernelSpectrum as KernelSpectrum
 from .theory import effective_regularization as effective_regularization

@@ -6,6 +6,7 @@ The estimator is :math:`f(x) = \hat k(x, X)(\hat K + \delta I)^{-1} y` with :mat
 
 from .features import ACTIVATIONS, random_features
 from .gaussian import SimulationResult, simulate_gaussian_features
+from .kernel_ridge import power_law_with_tail, simulate_kernel_ridge
 from .population import PopulationResult, simulate_gaussian_population, simulate_population
 from .ridge import RidgeFit, fit_random_feature_ridge
 
@@ -15,8 +16,10 @@ __all__ = [
     "RidgeFit",
     "SimulationResult",
     "fit_random_feature_ridge",
+    "power_law_with_tail",
     "random_features",
     "simulate_gaussian_features",
     "simulate_gaussian_population",
+    "simulate_kernel_ridge",
     "simulate_population",
 ]
