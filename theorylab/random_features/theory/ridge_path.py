@@ -82,7 +82,7 @@ def risk_path(
 def optimal_ridge(
     spectrum: KernelSpectrum, n_samples: Any, n_features: Any = math.inf, noise_variance: Any = 0.0
 ) -> tuple[Any, RiskEstimate]:
-    """Ridge that minimises the predicted test error, and the risk there.
+    """Ridge that minimises the predicted error on points not trained on, and the risk there.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def optimal_ridge(
 
     def test_mse(log_gamma: Any) -> Any:
         gamma = xp.maximum(xp.exp(log_gamma), xp.exp(start))  # rounding must not lead below zero ridge
-        return risk_path(spectrum, problems.n, problems.k, problems.noise, gamma)[1].test_mse
+        return _on_new_points(risk_path(spectrum, problems.n, problems.k, problems.noise, gamma)[1])
 
     # From zero ridge, far below the spectrum where every mode can be learned, to far above it.
     step = (xp.maximum(start, xp.log(spectrum.eigenvalues[0])) + _SCAN_ROOM - start) / (_SCAN_POINTS - 1)
@@ -128,6 +128,14 @@ def optimal_ridge(
     ridge, _ = risk_path(spectrum, problems.n, problems.k, problems.noise, xp.maximum(xp.exp(refined), xp.exp(start)))
     fitted = risk_estimate(spectrum, problems.n, problems.k, ridge, problems.noise)
     ridgeless = risk_estimate(spectrum, problems.n, problems.k, 0.0, problems.noise)
-    ridge = xp.where(ridgeless.test_mse <= fitted.test_mse, xp.zeros_like(ridge), ridge)
+    ridge = xp.where(_on_new_points(ridgeless) <= _on_new_points(fitted), xp.zeros_like(ridge), ridge)
     ridge = problems.unflatten(ridge)
     return ridge, risk_estimate(spectrum, n_samples, n_features, ridge, noise_variance)
+
+
+def _on_new_points(risk: RiskEstimate) -> Any:
+    """Error outside the training set: of a finite population held out, or of all its points where none are left."""
+    if risk.heldout_mse is None:
+        return risk.test_mse
+    xp = arrays.namespace(risk.test_mse)
+    return xp.where(xp.isnan(risk.heldout_mse), risk.test_mse, risk.heldout_mse)
