@@ -1,16 +1,15 @@
-r"""What both sides of the chapter agree on: a kernel's spectrum together with the target's power on its modes.
-
-The kernel is :math:`K(x,x') = \sum_i \lambda_i \phi_i(x)\phi_i(x')` with orthonormal :math:`\phi_i`, the target is
-:math:`f_*(x) = \sum_i v_i \phi_i(x)`; only :math:`v_i^2` matters.  The ridge :math:`\delta` is that of the unnormalised
-loss :math:`\sum_i (y_i - f(x_i))^2 + \delta |w|^2` everywhere in this chapter.
-"""
+"""Eigenvalues of a kernel with the target's power on their eigenspaces."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from theorylab import arrays, validation
+from theorylab.random_features.problem.sphere import sphere_levels
 
 __all__ = ["KernelSpectrum"]
 
@@ -165,6 +164,61 @@ class KernelSpectrum:
         values = xp.where(xp.abs(values) <= rounding, xp.zeros_like(values), values)
         coefficients = vectors.T @ (y if y.ndim == 2 else y[:, None])
         return cls(values / n_points, coefficients**2 / n_points, population_size=float(n_points))
+
+    @classmethod
+    def from_dot_product_kernel(
+        cls, kernel: Callable[[Any], Any], dim: int, n_levels: int, level_power: Any = ()
+    ) -> KernelSpectrum:
+        r"""Spectrum of a dot-product kernel :math:`K(t)`, t the cosine of two points uniform on a sphere.
+
+        Level l holds the spherical harmonics of degree l; higher degrees become the tail, with the remaining trace
+        :math:`K(1) - \sum_l N_l \lambda_l`.  Take enough levels for the tail's eigenvalues to be far below any
+        effective ridge.
+
+        Parameters
+        ----------
+        kernel : callable
+            ``kernel(t)`` for a NumPy array of cosines, elementwise; smooth in the angle.  The radius of the sphere
+            and the scale of the weights are its own affair.
+        dim : int
+            Dimension d >= 2 of the space around the sphere.
+        n_levels : int
+            Number of degrees, from 0 on.
+        level_power : array_like, shape (at most n_levels,) or (at most n_levels, C), optional
+            Power of the target on each degree; none on the degrees that are left out.
+
+        Returns
+        -------
+        KernelSpectrum
+            NumPy arrays, sorted by eigenvalue and not by degree.
+
+        Raises
+        ------
+        NotConverged
+            If the kernel is not smooth in the angle.
+
+        Notes
+        -----
+        Eigenvalues that the quadrature cannot tell from zero (even degrees of an odd kernel, very high degrees) are
+        zero.  Source: theorem of Funk and Hecke, see :mod:`theorylab.random_features.problem.sphere`.
+
+        Examples
+        --------
+        >>> linear = KernelSpectrum.from_dot_product_kernel(lambda t: t, dim=5, n_levels=4, level_power=[0.0, 1.0])
+        >>> [round(float(x), 12) for x in linear.eigenvalues], linear.n_modes
+        ([0.2, 0.0, 0.0, 0.0], 5.0)
+        """
+        levels = sphere_levels(kernel, dim, n_levels)
+        power = arrays.to_numpy(
+            validation.check_array("level_power", level_power, ndim=(1, 2), minimum=0.0, allow_empty=True)
+        )
+        missing = levels.eigenvalues.size - power.shape[0]
+        if missing < 0:
+            raise ValueError(
+                f"level_power must have at most n_levels = {n_levels} rows; got {power.shape[0]}. Ask for more levels."
+            )
+        power = np.concatenate([power, np.zeros((missing, *power.shape[1:]))])
+        return cls(levels.eigenvalues, power, levels.multiplicities, tail_trace=levels.remainder)
 
     @property
     def trace(self) -> float:
