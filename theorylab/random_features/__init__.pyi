@@ -7,7 +7,11 @@ from .experiment import simulate_population as simulate_population
 from .problem import KernelSpectrum as KernelSpectrum
 from .theory import effective_regularization as effective_regularization
 from .theory import erf_kernel as erf_kernel
+from .theory import noise_threshold as noise_threshold
+from .theory import optimal_fitting_ratio as optimal_fitting_ratio
 from .theory import optimal_ridge as optimal_ridge
+from .theory import powerlaw_test_mse as powerlaw_test_mse
+from .theory import relative_test_mse as relative_test_mse
 from .theory import relu_kernel as relu_kernel
 from .theory import risk_estimate as risk_estimate
 from .theory import risk_path as risk_path

@@ -44,6 +44,27 @@ EXAMPLES: dict[str, Example] = {
         (spectrum(asarray), asarray([10.0, 40.0]), asarray([30.0, math.inf]), asarray([0.1, 0.5])),
         {},
     ),
+    "random_features.powerlaw_effective_ridge": lambda asarray: (
+        (asarray([1.5, 2.0, 1.01]), 100.0),
+        {"fitting_ratio": asarray([[0.0, 0.25, 1.0], [0.1, 0.2, 0.3]])},
+    ),
+    "random_features.powerlaw_test_mse": lambda asarray: (
+        (asarray([1.5, 2.0, 1.01]), asarray([2.5, 1.01, 2.0]), 100.0),
+        {"fitting_ratio": asarray([[0.0, 0.25, 1.0], [0.1, 0.2, 0.3]]), "noise_variance": 0.1},
+    ),
+    "random_features.relative_test_mse": lambda asarray: (
+        (1.5, asarray([2.5, 1.2, 3.9]), asarray([0.0, 1e-6, 1.0])),
+        {"relative_noise": asarray([[0.0], [2.0]])},
+    ),
+    "random_features.noise_threshold": lambda asarray: ((1.5, asarray([2.5, 1.2, 3.9])), {}),
+    "random_features.optimal_fitting_ratio": lambda asarray: (
+        (1.5, asarray([2.5, 1.2, 3.9])),
+        {"relative_noise": asarray([[0.0], [2.0], [100.0]])},
+    ),
+    "random_features.near_optimal_fitting_ratio": lambda asarray: (
+        (1.5, asarray([2.5, 1.2, 3.9]), 0.01),
+        {"relative_noise": asarray([[0.0], [2.0]])},
+    ),
     "random_features.relu_kernel": lambda asarray: (
         (asarray([[1.0, 2.0], [0.0, 0.0], [-1.0, 0.5]]), asarray([[0.3, -0.2], [1.0, 2.0]])),
         {"weight_variance": 2.0},

@@ -7,6 +7,14 @@ from theorylab.random_features.theory.eigenframework import (
     risk_estimate,
 )
 from theorylab.random_features.theory.kernels import erf_kernel, relu_kernel
+from theorylab.random_features.theory.power_law import (
+    near_optimal_fitting_ratio,
+    noise_threshold,
+    optimal_fitting_ratio,
+    powerlaw_effective_ridge,
+    powerlaw_test_mse,
+    relative_test_mse,
+)
 from theorylab.random_features.theory.ridge_path import optimal_ridge, risk_path
 
 __all__ = [
@@ -14,7 +22,13 @@ __all__ = [
     "RiskEstimate",
     "effective_regularization",
     "erf_kernel",
+    "near_optimal_fitting_ratio",
+    "noise_threshold",
+    "optimal_fitting_ratio",
     "optimal_ridge",
+    "powerlaw_effective_ridge",
+    "powerlaw_test_mse",
+    "relative_test_mse",
     "relu_kernel",
     "risk_estimate",
     "risk_path",
