@@ -41,8 +41,6 @@ __all__ = [
 
 #: By how much a bracket of log(r/(1-r)) reaches beyond the bounds, which meet where there is no noise.
 _ROOM = 1.0
-#: Range of log(r/(1-r)) searched for the fitting ratios near the optimum.
-_WIDEST = 80.0
 
 
 def powerlaw_effective_ridge(alpha: Any, n_samples: Any, fitting_ratio: Any = 0.0) -> Any:
@@ -261,7 +259,7 @@ def near_optimal_fitting_ratio(alpha: Any, beta: Any, relative_excess: Any, rela
     Returns
     -------
     array
-        float64 in (0, 1), above :func:`optimal_fitting_ratio`.
+        float64 in (0, 1], above :func:`optimal_fitting_ratio`; 1 only by rounding.
 
     Raises
     ------
@@ -287,9 +285,12 @@ def near_optimal_fitting_ratio(alpha: Any, beta: Any, relative_excess: Any, rela
         return _log_relative(xp, alpha, beta, noise, 1.0 / (1.0 + xp.exp(-u)), -xp.logaddexp(u, xp.zeros_like(u)))
 
     least = xp.where(interior, log_error(log_odds), xp.zeros_like(alpha))
+    # The error lies between (1-r)^(1-beta) / (alpha (1 + alpha noise)) and (1-r)^(1-beta).
+    narrow = xp.log1p(excess) / (beta - 1.0)
+    wide = narrow + xp.log(alpha * (1.0 + alpha * noise)) / (beta - 1.0)
+    start = xp.where(interior, log_odds, narrow + xp.log(-xp.expm1(-narrow)) - _ROOM)
     target = least + xp.log1p(excess)
-    start = xp.where(interior, log_odds, xp.full_like(alpha, -_WIDEST))
-    found = numerics.find_root(lambda u: log_error(u) - target, start, xp.full_like(start, _WIDEST))
+    found = numerics.find_root(lambda u: log_error(u) - target, start, xp.maximum(start, wide) + _ROOM)
     return 1.0 / (1.0 + xp.exp(-found.root)) ** 2
 
 
