@@ -5,6 +5,8 @@ The kernel is :math:`K(x,x') = \sum_i \lambda_i \phi_i(x)\phi_i(x')` with orthon
 loss :math:`\sum_i (y_i - f(x_i))^2 + \delta |w|^2` everywhere in this chapter.
 """
 
+from theorylab.random_features.problem.spectral_sums import SpectralFunctions, SpectralSums
 from theorylab.random_features.problem.spectrum import KernelSpectrum
+from theorylab.random_features.problem.table import TabulatedSpectrum
 
-__all__ = ["KernelSpectrum"]
+__all__ = ["KernelSpectrum", "SpectralFunctions", "SpectralSums", "TabulatedSpectrum"]

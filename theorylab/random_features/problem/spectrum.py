@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from theorylab import arrays, validation
+from theorylab.random_features.problem.spectral_sums import SpectralSums, level_sums, sum_in_blocks
 from theorylab.random_features.problem.sphere import sphere_levels
+from theorylab.random_features.problem.tails import DistantTail, PowerLawTail, Tail
+
+if TYPE_CHECKING:
+    from theorylab.random_features.problem.table import TabulatedSpectrum
 
 __all__ = ["KernelSpectrum"]
 
 #: Eigenvalues down to this fraction below zero are rounding errors of a Gram matrix and count as zero.
 _NEGATIVE_TOLERANCE = 1e-10
+#: A bound of the effective ridge looks at the levels where the number of modes exceeds this many times df1.
+_BOUND_FACTORS = (1.0, 1.1, 1.5, 3.0, math.inf)
 
 
 class KernelSpectrum:
@@ -41,7 +49,7 @@ class KernelSpectrum:
     eigenvalues, coefficients_sq, multiplicities : array, shape (L,)
         float64, in the namespace and on the device of `eigenvalues`.
     tail_trace, tail_power, population_size : float
-        As given.
+        As given; for an infinite power law, the sums over its tail.
 
     Raises
     ------
@@ -61,6 +69,9 @@ class KernelSpectrum:
     tail_trace: float
     tail_power: float
     population_size: float
+    _tail: Tail | None
+    _unlearnable_power: float
+    _n_positive: int
 
     def __init__(
         self,
@@ -86,43 +97,74 @@ class KernelSpectrum:
         power = xp.sum(power, axis=1) if power.ndim == 2 else power
         counts = xp.ones_like(values) if counts is None else counts
         order = xp.argsort(values, descending=True, stable=True)
+        tail_trace = validation.check_number("tail_trace", tail_trace, minimum=0.0)
+        tail_power = validation.check_number("tail_power", tail_power, minimum=0.0)
+        size = validation.check_number("population_size", population_size, minimum=1.0, allow_infinite=True)
+        power = xp.take(power, order, axis=0)
+        n_positive = int(xp.count_nonzero(values))
         vars(self).update(
             eigenvalues=xp.take(values, order, axis=0),
-            coefficients_sq=xp.take(power, order, axis=0),
+            coefficients_sq=power,
             multiplicities=xp.take(counts, order, axis=0),
-            tail_trace=validation.check_number("tail_trace", tail_trace, minimum=0.0),
-            tail_power=validation.check_number("tail_power", tail_power, minimum=0.0),
-            population_size=validation.check_number(
-                "population_size", population_size, minimum=1.0, allow_infinite=True
-            ),
+            tail_trace=tail_trace,
+            tail_power=tail_power,
+            population_size=size,
+            _tail=DistantTail(tail_trace, tail_power) if tail_trace > 0.0 else None,
+            _unlearnable_power=float(xp.sum(power[n_positive:])) + (0.0 if tail_trace > 0.0 else tail_power),
+            _n_positive=n_positive,
         )
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"KernelSpectrum is immutable; got a value for {name}. Make a new one.")
 
     @classmethod
-    def power_law(cls, alpha: float, beta: float, n_modes: int) -> KernelSpectrum:
+    def power_law(cls, alpha: float, beta: float, n_modes: float = math.inf, *, head: int = 2000) -> KernelSpectrum:
         r"""Spectrum :math:`\lambda_i = i^{-\alpha}` with coefficients :math:`v_i^2 = i^{-\beta}`, :math:`i = 1..M`.
 
         Parameters
         ----------
         alpha : float
-            Decay of the eigenvalues, > 0.
+            Decay of the eigenvalues, > 0; > 1 for infinitely many.
         beta : float
-            Decay of the target's power, > 0.
-        n_modes : int
+            Decay of the target's power, > 0; in (1, 2 alpha + 1) for infinitely many, where the target's power is
+            finite and the error without ridge falls as :math:`n^{-(\beta-1)}`.
+        n_modes : int or inf
             Number of modes :math:`M`.
+        head : int
+            Modes that are listed one by one when there are infinitely many; the others are summed analytically, to
+            about :math:`0.1/\mathrm{head}^4` of their sum, for any effective ridge.
 
         Returns
         -------
         KernelSpectrum
-            NumPy arrays of shape (M,).
+            NumPy arrays of shape (M,), or (head,) with a tail.
+
+        Raises
+        ------
+        ValueError
+            If an exponent is out of range, or a number of modes is not whole.
+
+        Examples
+        --------
+        >>> infinite = KernelSpectrum.power_law(2.0, 1.5)
+        >>> round(infinite.trace * 6 / math.pi**2, 12), infinite.n_modes
+        (1.0, inf)
         """
         alpha = validation.check_number("alpha", alpha, exclusive_minimum=0.0)
         beta = validation.check_number("beta", beta, exclusive_minimum=0.0)
-        xp = arrays.backend("numpy").xp
-        index = xp.arange(1, int(validation.check_count("n_modes", n_modes)) + 1, dtype=xp.float64)
-        return cls(index**-alpha, index**-beta)
+        n_modes = validation.check_count("n_modes", n_modes, allow_infinite=True)
+        head = int(validation.check_count("head", head))
+        infinite = math.isinf(n_modes)
+        if infinite:
+            alpha = validation.check_number("alpha", alpha, exclusive_minimum=1.0)
+            beta = validation.check_number("beta", beta, exclusive_minimum=1.0, exclusive_maximum=2.0 * alpha + 1.0)
+        index = np.arange(1.0, (head if infinite else n_modes) + 1.0)
+        if not infinite:
+            return cls(index**-alpha, index**-beta)
+        tail = PowerLawTail(alpha, beta, head)
+        spectrum = cls(index**-alpha, index**-beta, tail_trace=tail.trace, tail_power=tail.power)
+        vars(spectrum).update(_tail=tail)
+        return spectrum
 
     @classmethod
     def from_gram(cls, K: Any, y: Any) -> KernelSpectrum:
@@ -221,6 +263,11 @@ class KernelSpectrum:
         return cls(levels.eigenvalues, power, levels.multiplicities, tail_trace=levels.remainder)
 
     @property
+    def like(self) -> Any:
+        """An array of the namespace and on the device of the spectrum."""
+        return self.eigenvalues
+
+    @property
     def trace(self) -> float:
         """Sum of all eigenvalues, the tail included."""
         xp = arrays.namespace(self.eigenvalues)
@@ -229,10 +276,75 @@ class KernelSpectrum:
     @property
     def n_modes(self) -> float:
         """Number of modes with a positive eigenvalue; ``inf`` with a tail."""
-        if self.tail_trace > 0.0:
+        if self._tail is not None:
             return math.inf
         xp = arrays.namespace(self.eigenvalues)
-        return float(xp.sum(xp.where(self.eigenvalues > 0.0, self.multiplicities, xp.zeros_like(self.multiplicities))))
+        return float(xp.sum(self.multiplicities[: self._n_positive]))
+
+    @property
+    def eigenvalue_range(self) -> tuple[float, float]:
+        """Smallest positive eigenvalue, or the scale of the tail where there is one, and the largest."""
+        smallest = float(self.eigenvalues[self._n_positive - 1])
+        if self._tail is not None:
+            smallest = min(smallest, self._tail.smallest_eigenvalue)
+        return smallest, float(self.eigenvalues[0])
+
+    def spectral_sums(self, gamma: Any, *, power: bool = True) -> SpectralSums:
+        r"""Sums of :math:`s_i`, :math:`s_i(1-s_i)`, and the target's power on :math:`(1-s_i)^2` and :math:`s_i(1-s_i)`.
+
+        Parameters
+        ----------
+        gamma : array, shape (B,)
+            Effective ridges >= 0, zero only without a tail; in the namespace of the spectrum.
+        power : bool
+            Whether the sums of the target are wanted; they are zero otherwise.
+
+        Returns
+        -------
+        SpectralSums
+            Arrays of shape (B,), each sum free of cancellation.
+
+        Examples
+        --------
+        >>> sums = KernelSpectrum([1.0], [0.5], [300]).spectral_sums(np.array([2.0]))
+        >>> round(float(sums.df1[0]), 12), round(float(sums.mixed[0]), 12)
+        (100.0, 0.111111111111)
+        """
+        levels = slice(None, self._n_positive)
+        sums = level_sums(
+            gamma, self.eigenvalues[levels], self.multiplicities[levels], self.coefficients_sq[levels], power=power
+        )
+        if self._tail is not None:
+            sums = sums + self._tail.spectral_sums(gamma)
+        # Power on modes with eigenvalue zero is never learned.
+        return dataclasses.replace(sums, bias=sums.bias + self._unlearnable_power)
+
+    def smallest_gamma(self, df1: Any) -> Any:
+        r"""Lower bound of the effective ridge where so many modes are learned.
+
+        The modes down to level j are each learned at least as well as it: :math:`z \ge m_j s_j` with their number
+        :math:`m_j`, so :math:`\gamma \ge \lambda_j (m_j/z - 1)`.  The best of a few levels is taken.
+
+        Parameters
+        ----------
+        df1 : array, shape (B,)
+            Learned number of modes; the bound is positive where it is below the number of modes.
+
+        Returns
+        -------
+        array, shape (B,)
+            In the namespace of the spectrum.
+        """
+        xp = arrays.namespace(self.eigenvalues)
+        values = self.eigenvalues[: self._n_positive]
+        counts = xp.cumulative_sum(self.multiplicities[: self._n_positive])
+        bound = xp.zeros_like(df1) if self._tail is None else self._tail.smallest_gamma(df1)
+        for factor in _BOUND_FACTORS:
+            level = xp.searchsorted(counts, factor * df1, side="right")
+            level = xp.minimum(level, xp.full_like(level, self._n_positive - 1))
+            here = xp.take(values, level, axis=0) * (xp.take(counts, level, axis=0) / df1 - 1.0)
+            bound = xp.maximum(bound, here)
+        return bound
 
     def degrees_of_freedom(self, gamma: Any) -> tuple[Any, Any]:
         r"""Sums :math:`\sum_i s_i` and :math:`\sum_i s_i^2` of :math:`s_i = \lambda_i/(\lambda_i + \gamma)`.
@@ -249,9 +361,52 @@ class KernelSpectrum:
         """
         gamma = validation.check_array("gamma", gamma, exclusive_minimum=0.0)
         xp, (gamma,) = arrays.promote(gamma, like=self.eigenvalues)
-        learned = self.eigenvalues / (self.eigenvalues + gamma[..., None])
-        df1 = xp.sum(learned * self.multiplicities, axis=-1) + self.tail_trace / gamma
-        return df1, xp.sum(learned**2 * self.multiplicities, axis=-1)
+        flat = xp.reshape(gamma, (-1,))
+
+        def squares(column: Any, levels: slice) -> list[Any]:
+            learned = self.eigenvalues[levels] / (self.eigenvalues[levels] + column)
+            return [learned**2 @ self.multiplicities[levels]]
+
+        (df2,) = sum_in_blocks(xp, squares, flat, self.eigenvalues.shape[0])
+        if self._tail is not None:
+            df2 = df2 + self._tail.df2(flat)
+        df1 = self.spectral_sums(flat, power=False).df1
+        return xp.reshape(df1, gamma.shape), xp.reshape(df2, gamma.shape)
+
+    def tabulate(
+        self, step: float = 0.05, gamma_min: float | None = None, gamma_max: float | None = None
+    ) -> TabulatedSpectrum:
+        """Table of the four functions of the effective ridge, for predictions that no longer depend on the modes.
+
+        Parameters
+        ----------
+        step : float
+            Spacing of the nodes in the logarithm of the effective ridge; the error of the table falls as its sixth
+            power, from about 1e-12 at 0.05.
+        gamma_min, gamma_max : float, optional
+            Range of the table; by default from far below the smallest eigenvalue to far above the largest.
+
+        Returns
+        -------
+        TabulatedSpectrum
+            Taken wherever a spectrum is.  Outside its range it computes the sums from the spectrum.
+
+        Raises
+        ------
+        ValueError
+            If the range is empty, or the step is not positive.
+
+        Examples
+        --------
+        >>> spectrum = KernelSpectrum.power_law(1.5, 1.5)
+        >>> table = spectrum.tabulate()
+        >>> gamma = np.array([1e-4])
+        >>> bool(abs(table.spectral_sums(gamma).df1 / spectrum.spectral_sums(gamma).df1 - 1.0)[0] < 1e-11)
+        True
+        """
+        from theorylab.random_features.problem.table import TabulatedSpectrum
+
+        return TabulatedSpectrum(self, step, gamma_min, gamma_max)
 
     def __repr__(self) -> str:
         return (
