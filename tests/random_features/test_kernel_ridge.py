@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from theorylab.random_features.experiment import power_law_with_tail, simulate_gaussian_features, simulate_kernel_ridge
+from theorylab.random_features.experiment import (
+    average_kernel_ridge,
+    power_law_with_tail,
+    simulate_gaussian_features,
+    simulate_kernel_ridge,
+)
 from theorylab.random_features.problem import KernelSpectrum
 
 FIELDS = ("test_mse", "train_mse", "gcv", "kappa")
@@ -111,3 +116,47 @@ class TestKernelRidge:
     def test_refusals(self, changes, message):
         with pytest.raises(ValueError, match=message):
             self.simulate(**changes)
+
+
+class TestAverage:
+    spectrum = KernelSpectrum([1.0, 0.3], [1.0, 0.5], [2, 10], tail_trace=0.7, tail_power=0.4)
+
+    def simulate(self, **changes):
+        settings = {"spectrum": self.spectrum, "n_samples": 8, "ridges": [0.0, 0.1], "noise_variance": 0.2,
+                    "n_trials": 3}  # fmt: skip
+        return average_kernel_ridge(**{**settings, **changes}, rng=np.random.default_rng(5))
+
+    def test_it_is_the_average_over_signs_and_noise(self):
+        # One draw of inputs; regressions fitted to 40 000 draws of signs and noise.
+        modes = np.random.default_rng(5).standard_normal((8, 12))
+        scale, target = np.repeat(np.sqrt([1.0, 0.3]), [2, 10]), np.repeat(np.sqrt([0.5, 0.05]), [2, 10])
+        rng = np.random.default_rng(9)
+        targets = target[:, None] * rng.choice([-1.0, 1.0], (12, 40_000))
+        y = modes @ targets + math.sqrt(0.6) * rng.standard_normal((8, 40_000))
+        K = (modes * scale**2) @ modes.T + 0.7 * np.eye(8)
+        found = self.simulate(n_trials=1)
+        for i, ridge in enumerate((0.0, 0.1)):
+            dual = np.linalg.solve(K + ridge * np.eye(8), y)
+            tests = np.sum((targets - scale[:, None] ** 2 * (modes.T @ dual)) ** 2, axis=0) + 0.6
+            trains = np.mean((y - K @ dual) ** 2, axis=0)
+            for value, draws in ((found.test_mse[0, i], tests), (found.train_mse[0, i], trains)):
+                assert value == pytest.approx(draws.mean(), abs=4.0 * draws.std() / 200 + 1e-12)
+            inverse_trace = np.trace(np.linalg.inv(K + ridge * np.eye(8)))
+            assert found.kappa[0, i] == pytest.approx(1.0 / inverse_trace)
+        assert found.gcv[0, 1] == pytest.approx(found.train_mse[0, 1] / (0.1 * inverse_trace / 8) ** 2)
+        assert math.isnan(found.gcv[0, 0])
+
+    def test_same_expectation_as_fits_and_less_scatter(self):
+        spectrum = power_law_with_tail(1.5, 1.5, 800)
+        settings = {"spectrum": spectrum, "n_samples": 40, "ridges": [0.0, 0.1], "noise_variance": 0.1}
+        averaged = self.simulate(**settings, n_trials=100).test_mse
+        fitted = simulate_kernel_ridge(**settings, n_trials=400, rng=np.random.default_rng(6)).test_mse
+        error = np.hypot(averaged.std(axis=0) / 10, fitted.std(axis=0) / 20)
+        assert np.all(np.abs(averaged.mean(axis=0) - fitted.mean(axis=0)) < 4.0 * error)
+        assert np.all(averaged.std(axis=0) < 0.4 * fitted.std(axis=0))
+
+    def test_refusals(self):
+        with pytest.raises(ValueError, match="spectrum must have at least as many modes as n_samples = 8"):
+            self.simulate(spectrum=KernelSpectrum([1.0], [1.0], [7]))
+        with pytest.raises(ValueError, match="noise_variance must"):
+            self.simulate(noise_variance=-1.0)

@@ -6,15 +6,18 @@ The estimator is :math:`f(x) = \hat k(x, X)(\hat K + \delta I)^{-1} y` with :mat
 
 from .features import ACTIVATIONS, random_features
 from .gaussian import SimulationResult, simulate_gaussian_features
-from .kernel_ridge import power_law_with_tail, simulate_kernel_ridge
+from .kernel_ridge import average_kernel_ridge, power_law_with_tail, simulate_kernel_ridge
 from .population import PopulationResult, simulate_gaussian_population, simulate_population
 from .ridge import RidgeFit, fit_random_feature_ridge
+from .sphere import SphereResult, simulate_sphere
 
 __all__ = [
     "ACTIVATIONS",
     "PopulationResult",
     "RidgeFit",
     "SimulationResult",
+    "SphereResult",
+    "average_kernel_ridge",
     "fit_random_feature_ridge",
     "power_law_with_tail",
     "random_features",
@@ -22,4 +25,5 @@ __all__ = [
     "simulate_gaussian_population",
     "simulate_kernel_ridge",
     "simulate_population",
+    "simulate_sphere",
 ]
