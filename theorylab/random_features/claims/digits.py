@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from theorylab import arrays, datasets
+from theorylab import arrays
 from theorylab.claims import Agreement, Conditions, Outcome, claim
 from theorylab.random_features import experiment, theory
+from theorylab.random_features.claims._digits import digits, digits_cell
 from theorylab.random_features.claims._simulation import (
     RESOLUTION,
     TEST_BIAS,
@@ -22,34 +22,6 @@ from theorylab.random_features.claims._simulation import (
 from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = ["digits_risk"]
-
-#: Variance of the weights of each activation, in units of 1/d.
-_WEIGHT_VARIANCE = {"relu": 2.0, "erf": 4.0}
-_KERNELS = {"relu": theory.relu_kernel, "erf": theory.erf_kernel}
-
-
-@functools.lru_cache(maxsize=4)
-def _digits(activation: str) -> tuple[np.ndarray, np.ndarray, KernelSpectrum]:
-    """Points with mean square norm d = 64, one-hot labels, and the spectrum of the kernel on all of them."""
-    data = datasets.load("digits")
-    X = datasets.scaled_to_mean_square_norm(data.X, data.X.shape[1])
-    y = datasets.one_hot(data.y)
-    kernel = _KERNELS[activation](X, weight_variance=_WEIGHT_VARIANCE[activation] / X.shape[1])
-    return X, y, KernelSpectrum.from_gram(kernel, y)
-
-
-def _digits_cell(*, activation: str, backend: str, device: str, **cell: Any) -> experiment.PopulationResult:
-    """One point of a sweep over digits: plain arguments in, trials out."""
-    X, y, _ = _digits(activation)
-    return experiment.simulate_population(
-        X,
-        y,
-        activation=activation,
-        weight_variance=_WEIGHT_VARIANCE[activation] / X.shape[1],
-        backend=arrays.backend(backend, device),
-        **cell,
-    )
-
 
 #: Synthetic population: kernel eigenvalues and power i^-1.5 on 300 points, cells (n, k) up to three quarters of it.
 _N_POINTS = 300
@@ -100,11 +72,11 @@ def digits_risk(conditions: Conditions) -> Outcome:
         for replace, some in ((False, cells), (True, few))
         for activation, n, k in some
     ]
-    results = run_sweep(conditions, _digits_cell, points)
+    results = run_sweep(conditions, digits_cell, points)
 
     def predict(some: list[tuple[str, int, int]], **wrong: Any) -> dict[str, np.ndarray]:
         return _both_errors(
-            theory.risk_estimate(_digits(activation)[2], **{"n_samples": n, "n_features": k, "ridge": ridges, **wrong})
+            theory.risk_estimate(digits(activation)[2], **{"n_samples": n, "n_features": k, "ridge": ridges, **wrong})
             for activation, n, k in some
         )
 

@@ -6,6 +6,7 @@ from theorylab.random_features.theory.eigenframework import (
     effective_regularization,
     risk_estimate,
 )
+from theorylab.random_features.theory.hard_edge import HardEdgeFactors, hard_edge_factors
 from theorylab.random_features.theory.kernels import erf_kernel, relu_kernel
 from theorylab.random_features.theory.power_law import (
     near_optimal_fitting_ratio,
@@ -19,9 +20,11 @@ from theorylab.random_features.theory.ridge_path import optimal_ridge, risk_path
 
 __all__ = [
     "EffectiveRegularization",
+    "HardEdgeFactors",
     "RiskEstimate",
     "effective_regularization",
     "erf_kernel",
+    "hard_edge_factors",
     "near_optimal_fitting_ratio",
     "noise_threshold",
     "optimal_fitting_ratio",
