@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["TabulatedSpectrum"]
 
 _DEGREE = 5
+#: Makes the logarithm of a vanishing effective ridge finite, and changes no other.
+_TINY = 1e-300
 #: By how much the default range of the table exceeds that of the eigenvalues, below and above: what the search for the
 #: optimal ridge needs.
 _BELOW, _ABOVE = 1e-2, math.exp(15.5)
@@ -129,10 +131,10 @@ class TabulatedSpectrum:
             Arrays of shape (B,).
         """
         xp = arrays.namespace(gamma)
-        outside = (gamma < self.gamma_min) | (gamma > self.gamma_max)
-        place = (xp.log(xp.where(outside, xp.full_like(gamma, self.gamma_min), gamma)) - self._start) / self._step
-        place = xp.clip(place, 0.0, self.n_nodes - 1.0)
-        interval = xp.minimum(xp.astype(place, xp.int64), xp.asarray(self.n_nodes - 2))
+        place = (xp.log(gamma + _TINY) - self._start) / self._step
+        outside = (place < 0.0) | (place >= self.n_nodes - 1.0)
+        place = xp.where(outside, xp.zeros_like(place), place)
+        interval = xp.astype(place, xp.int64)
         position = place - xp.astype(interval, xp.float64)
         columns = self._spectral(xp, interval, position)
         if power:

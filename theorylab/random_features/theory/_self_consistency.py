@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -37,16 +38,21 @@ class Problems:
     population: float
     shape: tuple[int, ...]
 
-    @property
+    @functools.cached_property
     def relative_distance(self) -> Any:
         """|n - k| / k: 1 for infinitely many features."""
         xp, finite_k = self.xp, finite(self.xp, self.k)
         return xp.where(xp.isinf(self.k), xp.ones_like(finite_k), xp.abs(self.n - finite_k) / finite_k)
 
-    @property
+    @functools.cached_property
     def interpolation(self) -> Any:
         """min(n, k), which df1 reaches without ridge."""
         return self.xp.minimum(self.n, self.k)
+
+    @functools.cached_property
+    def gapless(self) -> Any:
+        """1 at n = k without ridge, where both gaps are zero, else 0."""
+        return self.xp.astype((self.relative_distance == 0.0) & (self.ridge == 0.0), self.xp.float64)
 
     def unflatten(self, values: Any) -> Any:
         return self.xp.reshape(values, self.shape)
@@ -103,7 +109,7 @@ def solve(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, int]:
     def equation(log_gamma: Any) -> tuple[Any, Any]:
         gamma = xp.exp(log_gamma)
         sums = spectrum.spectral_sums(gamma, power=False)
-        gap, slope = smaller_gap(solvable, gamma, sums)
+        gap, slope = _gap_and_slope(solvable, gamma, sums)
         total = sums.df1 + gap
         return xp.log(total / solvable.interpolation), (slope - sums.variance) / total
 
@@ -121,21 +127,27 @@ def _bounds(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, Any]:
     return lower, xp.maximum(upper, lower)
 
 
-def smaller_gap(problems: Problems, gamma: Any, sums: SpectralSums) -> tuple[Any, Any]:
-    """Smaller of n - z and k - z that the equation asks for, and its derivative by log(gamma).
+def _gap_and_slope(problems: Problems, gamma: Any, sums: SpectralSums) -> tuple[Any, Any]:
+    """Smaller of n - z and k - z that the equation asks for at gamma > 0, and its derivative by log(gamma).
 
     Both gaps together satisfy (n - z)(k - z) = k * pull with pull = ridge (1 - z/N) / gamma.  Divided by k, so that
     k = inf (gap = pull) and n = inf (gap = 0) are no special cases.
     """
+    per_mode = problems.ridge / gamma
+    pull = per_mode * (1.0 - sums.df1 / problems.population)
+    distance, gapless = problems.relative_distance, problems.gapless
+    root = problems.xp.sqrt(distance * distance + 4.0 / problems.k * pull) + gapless  # so that 0 / 0 is 0
+    gap = 2.0 * pull / (distance + root)
+    return gap, (per_mode * sums.variance / problems.population - pull) / root
+
+
+def smaller_gap(problems: Problems, gamma: Any, sums: SpectralSums) -> Any:
+    """Smaller of n - z and k - z at a solution; never a difference of large numbers."""
     xp = problems.xp
-    pull = quotient(xp, problems.ridge * (1.0 - sums.df1 / problems.population), gamma)
-    distance = problems.relative_distance
-    root = xp.sqrt(distance**2 + 4.0 * pull / problems.k)
-    gap = quotient(xp, 2.0 * pull, distance + root)
+    positive = gamma > 0.0
+    gap, _ = _gap_and_slope(problems, xp.where(positive, gamma, xp.ones_like(gamma)), sums)
     # With gamma = 0 (no ridge, fewer modes than min(n, k)) the equation says 0 = 0 and the gap is what is left.
-    gap = xp.where(gamma > 0.0, gap, problems.interpolation - sums.df1)
-    pull_slope = quotient(xp, problems.ridge * sums.variance, gamma) / problems.population - pull
-    return gap, quotient(xp, pull_slope, root)
+    return xp.where(positive, gap, problems.interpolation - sums.df1)
 
 
 def gaps(problems: Problems, smaller: Any) -> tuple[Any, Any]:

@@ -160,7 +160,7 @@ def effective_regularization(
     problems = problems_of(spectrum, n_samples, n_features, ridge, 0.0)
     gamma, n_iterations = solve(spectrum, problems)
     sums = spectrum.spectral_sums(gamma)
-    sample_gap, feature_gap = gaps(problems, smaller_gap(problems, gamma, sums)[0])
+    sample_gap, feature_gap = gaps(problems, smaller_gap(problems, gamma, sums))
     fields = {
         "gamma": gamma,
         "kappa": kappa_of(problems, gamma, feature_gap),
@@ -225,7 +225,7 @@ def risk_estimate(
     problems = problems_of(spectrum, n_samples, n_features, ridge, noise_variance, population_size)
     gamma, _ = solve(spectrum, problems)
     sums = spectrum.spectral_sums(gamma)
-    return risk_at(problems, gamma, sums, smaller_gap(problems, gamma, sums)[0])
+    return risk_at(problems, gamma, sums, smaller_gap(problems, gamma, sums))
 
 
 def risk_at(problems: Problems, gamma: Any, sums: SpectralSums, smaller: Any) -> RiskEstimate:
