@@ -2,37 +2,18 @@
 
 import math
 
-import mpmath
 import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
 from theorylab.random_features.experiment import (
     average_kernel_ridge,
-    power_law_with_tail,
     simulate_gaussian_features,
     simulate_kernel_ridge,
 )
 from theorylab.random_features.problem import KernelSpectrum
 
 FIELDS = ("test_mse", "train_mse", "gcv", "kappa")
-
-
-class TestPowerLawWithTail:
-    def test_sums_of_the_whole_series(self):
-        spectrum = power_law_with_tail(1.3, 2.5, 17)
-        assert spectrum.trace == pytest.approx(float(mpmath.zeta(1.3)), rel=1e-13)
-        power = float(np.sum(spectrum.coefficients_sq)) + spectrum.tail_power
-        assert power == pytest.approx(float(mpmath.zeta(2.5)), rel=1e-13)
-        np.testing.assert_allclose(spectrum.eigenvalues[:3], [1.0, 2.0**-1.3, 3.0**-1.3])
-
-    @pytest.mark.parametrize(
-        ("arguments", "name"),
-        [((1.0, 2.0, 5), "alpha"), ((2.0, 1.0, 5), "beta"), ((2.0, math.nan, 5), "beta"), ((2.0, 2.0, 0), "n_modes")],
-    )
-    def test_refusals(self, arguments, name):
-        with pytest.raises(ValueError, match=f"{name} must"):
-            power_law_with_tail(*arguments)
 
 
 class TestKernelRidge:
@@ -147,7 +128,7 @@ class TestAverage:
         assert math.isnan(found.gcv[0, 0])
 
     def test_same_expectation_as_fits_and_less_scatter(self):
-        spectrum = power_law_with_tail(1.5, 1.5, 800)
+        spectrum = KernelSpectrum.power_law(1.5, 1.5, head=800)
         settings = {"spectrum": spectrum, "n_samples": 40, "ridges": [0.0, 0.1], "noise_variance": 0.1}
         averaged = self.simulate(**settings, n_trials=100).test_mse
         fitted = simulate_kernel_ridge(**settings, n_trials=400, rng=np.random.default_rng(6)).test_mse

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from theorylab.random_features.experiment import power_law_with_tail
+from theorylab.random_features.problem import KernelSpectrum
 from theorylab.random_features.theory import (
     near_optimal_fitting_ratio,
     noise_threshold,
@@ -74,16 +74,27 @@ class TestRisk:
         assert float(noise[1] - noise[0]) == pytest.approx(1.7, rel=1e-13)
 
     @pytest.mark.parametrize(("alpha", "beta"), [(1.5, 1.5), (1.5, 2.5), (2.0, 1.2), (3.0, 4.0)])
-    def test_sums_over_modes_converge_to_it(self, alpha, beta):
-        # 3e5 modes and a tail beyond: the eigenframework's own sums, at the ridge that belongs to R = 0 and R = 0.16
-        n, ratio, noise = 1000, np.array([0.0, 0.16]), 0.3
+    @pytest.mark.parametrize("n", [1e3, 1e6, 1e8])
+    def test_sums_over_modes_converge_to_it(self, alpha, beta, n):
+        # the eigenframework's own sums, at the ridges that belong to R = 0 and R = 0.16
+        ratio, noise = np.array([0.0, 0.16]), 0.3
         kappa = powerlaw_effective_ridge(alpha, n, ratio)
         exact = risk_estimate(
-            power_law_with_tail(alpha, beta, 300_000), n, ridge=n * kappa * np.sqrt(ratio), noise_variance=noise
+            KernelSpectrum.power_law(alpha, beta), n, ridge=n * kappa * np.sqrt(ratio), noise_variance=noise
         )
-        np.testing.assert_allclose(exact.kappa, kappa, rtol=1.5 * alpha / (2 * 600))
-        np.testing.assert_allclose(exact.fitting_ratio[1], 0.16, rtol=5e-3)
-        np.testing.assert_allclose(exact.test_mse, powerlaw_test_mse(alpha, beta, n, ratio, noise), rtol=beta / 600)
+        # Euler-Maclaurin: n (1 - r) + 1/2 for n (1 - r)
+        np.testing.assert_allclose(exact.kappa, kappa, rtol=1.2 * alpha / (2.0 * 0.6 * n) + 1e-11)
+        np.testing.assert_allclose(exact.fitting_ratio[1], 0.16, rtol=2.5 / n + 1e-11)
+        expected = powerlaw_test_mse(alpha, beta, n, ratio, noise)
+        np.testing.assert_allclose(exact.test_mse, expected, rtol=1.2 * beta / (2.0 * 0.6 * n) + 1e-11)
+
+    def test_half_a_sample_more_is_the_next_order(self):
+        n = 1000.0
+        exact = risk_estimate(KernelSpectrum.power_law(1.5, 1.5), n)
+        shifted = powerlaw_test_mse(1.5, 1.5, n + 0.5, 0.0) * n / (n + 0.5)
+        # what is left falls as n^-(2 alpha + 1 - beta) = n^-2.5
+        assert float(exact.test_mse) == pytest.approx(float(shifted), rel=3e-7)
+        assert float(exact.kappa) == pytest.approx(float(powerlaw_effective_ridge(1.5, n + 0.5)), rel=1e-6)
 
     def test_the_whole_label_left_as_residual(self):
         assert math.isinf(powerlaw_test_mse(1.5, 1.5, 100, 1.0))

@@ -2,6 +2,7 @@ from .estimators.learning_curve import LearningCurve as LearningCurve
 from .estimators.learning_curve import predict_learning_curve as predict_learning_curve
 from .estimators.regressor import RandomFeatureRidge as RandomFeatureRidge
 from .experiment import average_kernel_ridge as average_kernel_ridge
+from .experiment import estimate_powerlaw_exponents as estimate_powerlaw_exponents
 from .experiment import fit_random_feature_ridge as fit_random_feature_ridge
 from .experiment import random_features as random_features
 from .experiment import simulate_gaussian_features as simulate_gaussian_features

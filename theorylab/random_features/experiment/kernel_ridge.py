@@ -5,7 +5,9 @@ target's power :math:`V` on them.  When every eigenvalue of the tail falls to ze
 its part of the kernel matrix, :math:`\sum_j \lambda_j \phi_j\phi_j^T`, becomes :math:`\tau I` (mean :math:`\tau I`,
 variance :math:`\sum_j\lambda_j^2 \to 0` of each entry), its part of the labels becomes :math:`N(0, V)` independent from
 sample to sample, and nothing of it is learned.  A simulation with :math:`\tau` on the diagonal and :math:`N(0, V)` in
-the labels is then exact.
+the labels is then exact.  For an infinite power law, ``KernelSpectrum.power_law(alpha, beta, head=M)``, the effective
+ridge is of the order :math:`n^{-\alpha}` and treating the tail so has a relative error of the order
+:math:`(n/M)^{2\alpha-1}`.
 
 Two simulations measure the same expectations.  :func:`simulate_kernel_ridge` fits one draw of labels in each trial.
 :func:`average_kernel_ridge` takes the average over all labels that the inputs can have, and scatters ten times less.
@@ -23,48 +25,7 @@ from theorylab import arrays, validation
 from theorylab.random_features.experiment.gaussian import SimulationResult, explicit_modes
 from theorylab.random_features.problem import KernelSpectrum
 
-__all__ = ["average_kernel_ridge", "power_law_with_tail", "simulate_kernel_ridge"]
-
-
-def power_law_with_tail(alpha: float, beta: float, n_modes: int) -> KernelSpectrum:
-    r"""Infinite spectrum :math:`\lambda_i = i^{-\alpha}`, :math:`v_i^2 = i^{-\beta}` as a head and sums of its tail.
-
-    Parameters
-    ----------
-    alpha, beta : float
-        Decay of the eigenvalues and of the target's power, > 1, so that both sums are finite.
-    n_modes : int
-        Number :math:`M` of explicit modes.
-
-    Returns
-    -------
-    KernelSpectrum
-        M levels, `tail_trace` :math:`\zeta(\alpha, M+1)` and `tail_power` :math:`\zeta(\beta, M+1)`, with Hurwitz's
-        zeta function :math:`\zeta(s, a) = \sum_{i\ge 0} (i+a)^{-s}`.
-
-    Notes
-    -----
-    The tail is treated as if its eigenvalues were zero against the effective ridge :math:`\kappa \sim n^{-\alpha}`; the
-    relative error of this is of the order :math:`(n/M)^{2\alpha-1}`.
-
-    Examples
-    --------
-    >>> spectrum = power_law_with_tail(2.0, 2.0, n_modes=10)
-    >>> round(6.0 * spectrum.trace / math.pi**2, 12)
-    1.0
-    """
-    from scipy.special import zeta  # half a second of import
-
-    alpha = validation.check_number("alpha", alpha, exclusive_minimum=1.0)
-    beta = validation.check_number("beta", beta, exclusive_minimum=1.0)
-    n_modes = int(validation.check_count("n_modes", n_modes))
-    index = np.arange(1.0, n_modes + 1.0)
-    return KernelSpectrum(
-        index**-alpha,
-        index**-beta,
-        tail_trace=float(zeta(alpha, n_modes + 1)),
-        tail_power=float(zeta(beta, n_modes + 1)),
-    )
+__all__ = ["average_kernel_ridge", "simulate_kernel_ridge"]
 
 
 def simulate_kernel_ridge(
@@ -88,8 +49,8 @@ def simulate_kernel_ridge(
     Parameters
     ----------
     spectrum : KernelSpectrum
-        Explicit modes, and a tail as `tail_trace` and `tail_power`.  The power of a degenerate level is spread evenly
-        over its modes.
+        Explicit modes, and a tail of which `tail_trace` and `tail_power` count.  The power of a degenerate level is
+        spread evenly over its modes.
     n_samples, n_trials : int
         Sizes, >= 1.
     ridges : array_like, shape (n_ridges,)
@@ -115,7 +76,7 @@ def simulate_kernel_ridge(
 
     Examples
     --------
-    >>> spectrum = power_law_with_tail(2.0, 2.0, n_modes=100)
+    >>> spectrum = KernelSpectrum.power_law(2.0, 2.0, head=100)
     >>> run = simulate_kernel_ridge(spectrum, 10, [0.0, 0.1], 0.0, n_trials=3, rng=np.random.default_rng(0))
     >>> run.test_mse.shape, bool(run.train_mse[:, 0].max() < 1e-20)
     ((3, 2), True)
@@ -167,7 +128,7 @@ def average_kernel_ridge(
 
     Examples
     --------
-    >>> spectrum = power_law_with_tail(2.0, 2.0, n_modes=100)
+    >>> spectrum = KernelSpectrum.power_law(2.0, 2.0, head=100)
     >>> run = average_kernel_ridge(spectrum, 10, [0.0, 0.1], 0.0, n_trials=3, rng=np.random.default_rng(0))
     >>> run.test_mse.shape, float(run.train_mse[:, 0].max())
     ((3, 2), 0.0)
