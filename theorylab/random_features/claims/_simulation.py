@@ -30,6 +30,7 @@ __all__ = [
     "Cells",
     "run_sweep",
     "simulate",
+    "simulate_cell",
     "spectrum_of",
 ]
 
@@ -95,7 +96,7 @@ def spectrum_of(kind: str, *arguments: Any) -> KernelSpectrum:
     return KernelSpectrum.power_law(*arguments) if kind == "power_law" else KernelSpectrum(*arguments)
 
 
-def _simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.SimulationResult:
+def simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.SimulationResult:
     """One point of a sweep: plain arguments in, trials out."""
     return experiment.simulate_gaussian_features(
         spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell
@@ -149,7 +150,7 @@ def simulate(
         }
         for (n, k), row in zip(cells, ridges.tolist(), strict=True)
     ]
-    results = run_sweep(conditions, _simulate_cell, points)
+    results = run_sweep(conditions, simulate_cell, points)
     names = ("test_mse", "train_mse", "gcv", "kappa")
     trials = np.array([[point["n_trials"]] for point in points])
     spread = {name: np.stack([result[name].std(axis=0, ddof=1) for result in results]) for name in names}

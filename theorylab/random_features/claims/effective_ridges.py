@@ -17,7 +17,7 @@ __all__ = ["effective_ridges"]
 
 _RIDGES = (0.0, 0.05, 1.0)
 #: Modes are averaged over groups, the first ones alone: fewer comparisons, each with less noise.
-_N_GROUPS = 24
+_N_GROUPS = 16
 
 
 def _spectrum(n_modes: int) -> KernelSpectrum:
@@ -34,8 +34,8 @@ def _learned_cell(*, n_modes: int, backend: str, device: str, **cell: Any) -> ex
     r"$L_i = \lambda_i/(\lambda_i+\gamma)$, the empirical kernel has $1/\kappa = \mathrm{tr}(\hat K+\delta)^{-1}$ with "
     r"$\kappa = \gamma(1-z/k) < \gamma$, and $\sum_i L_i = z = n - \delta/\kappa$ stays below $\min(n, k)$.",
     source="simon2024, eigenframework of random-feature regression; conservation law derived here",
-    tolerance="relative error 4/m with m = min(n, k) of both effective ridges, the finite-size law of kappa, which makes "
-    "4/m L(1-L) of a fraction and 4/m sum L(1-L) of their sum; resolution 0.1 for a fraction and 10 % for sum and kappa, "
+    tolerance="relative error 4/m of both effective ridges with m = min(n, k), the finite-size law of kappa; that is "
+    "4/m L(1-L) of a fraction and 4/m sum L(1-L) of their sum; resolution 0.1 for a fraction, 10 % for sum and kappa, "
     "less than half of what the controls are off",
     controls={
         "kernel_ridge": "effective ridge of kernel ridge regression, as if there were infinitely many features",
@@ -45,10 +45,10 @@ def _learned_cell(*, n_modes: int, backend: str, device: str, **cell: Any) -> ex
     },
 )
 def effective_ridges(conditions: Conditions) -> Outcome:
-    """Learned fractions and trace of the inverse kernel, more features than samples and fewer, without ridge and with."""
+    """Learned fractions and trace of the inverse kernel, on both sides of n = k, without ridge and with."""
     n_modes = conditions.choose(quick=400, full=2000)
     sizes = np.array(conditions.choose(quick=[(60, 90), (90, 60)], full=[(200, 300), (300, 200)]))
-    n_trials = conditions.choose(quick=200, full=1000)
+    n_trials = conditions.choose(quick=400, full=1000)
     points = [
         {"n_modes": n_modes, "n_samples": n, "n_features": k, "ridges": _RIDGES, "n_trials": n_trials}
         for n, k in sizes.tolist()
