@@ -99,12 +99,17 @@ def _check_population(spectrum: SpectralFunctions, size: float, noise: float) ->
 def solve(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, int]:
     """Effective ridge gamma: the root in log(gamma) of log((z + s) / m), which is monotone, inside a sure bracket."""
     xp = problems.xp
-    # Without ridge and with no more modes than min(n, k), every mode is learned and gamma is zero.
-    learned_all = (problems.ridge == 0.0) & (spectrum.n_modes <= problems.interpolation)
+    # Without ridge, or with infinitely many samples, all of no more modes than min(n, k) are learned: gamma is zero.
+    no_ridge = (problems.ridge == 0.0) | xp.isinf(problems.n)
+    learned_all = no_ridge & (spectrum.n_modes <= problems.interpolation)
     if bool(xp.all(learned_all)):
         return xp.zeros_like(problems.ridge), 0
-    solvable = dataclasses.replace(problems, ridge=xp.where(learned_all, xp.ones_like(problems.ridge), problems.ridge))
-    lower, upper = (xp.log(bound) for bound in _bounds(spectrum, solvable))
+    solvable = dataclasses.replace(
+        problems,
+        n=xp.where(learned_all, problems.interpolation, problems.n),
+        ridge=xp.where(learned_all, xp.ones_like(problems.ridge), problems.ridge),
+    )
+    lower, guess, upper = (xp.log(bound) for bound in _bounds(spectrum, solvable))
 
     def equation(log_gamma: Any) -> tuple[Any, Any]:
         gamma = xp.exp(log_gamma)
@@ -113,18 +118,28 @@ def solve(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, int]:
         total = sums.df1 + gap
         return xp.log(total / solvable.interpolation), (slope - sums.variance) / total
 
-    # The search starts between the bounds; its bracket is a little wider, for rounding where they meet.
-    start = 0.5 * (lower + upper)
-    found = numerics.find_root(equation, lower - _ROOM, upper + _ROOM, derivative=True, start=start)
+    # The bracket is a little wider than the bounds, for rounding where they meet.
+    found = numerics.find_root(equation, lower - _ROOM, upper + _ROOM, derivative=True, start=guess)
     return xp.where(learned_all, xp.zeros_like(lower), xp.exp(found.root)), found.n_iterations
 
 
-def _bounds(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, Any]:
-    """Bounds of gamma: n - z < n and z <= min(n, k) from below, z <= trace / gamma from above."""
-    xp = problems.xp
-    lower = xp.maximum(problems.ridge / problems.n, spectrum.smallest_gamma(problems.interpolation))
-    upper = spectrum.trace / problems.n + spectrum.trace / problems.k + problems.ridge / problems.n
-    return lower, xp.maximum(upper, lower)
+def _bounds(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, Any, Any]:
+    """Bounds of gamma, and a guess between them that is right for large ridge and for none.
+
+    From below z <= min(n, k) and n - z <= n, from above z <= trace / gamma and z <= number of modes.
+    """
+    xp, n, k = problems.xp, problems.n, problems.k
+    ridgeless, overridged = spectrum.smallest_gamma(problems.interpolation), problems.ridge / n
+    lower = xp.maximum(ridgeless, overridged)
+    upper = spectrum.trace / n + spectrum.trace / k + overridged
+    guess = xp.maximum(ridgeless, xp.zeros_like(ridgeless)) + overridged
+    if math.isfinite(spectrum.n_modes):
+        fewer_modes = problems.interpolation > spectrum.n_modes
+        spare = (1.0 - spectrum.n_modes / n) * (1.0 - spectrum.n_modes / k)
+        all_learned = overridged / xp.where(fewer_modes, spare, xp.ones_like(spare))
+        upper = xp.where(fewer_modes, xp.minimum(upper, all_learned), upper)
+        guess = xp.where(fewer_modes, upper, guess)
+    return lower, guess, xp.maximum(upper, lower)
 
 
 def _gap_and_slope(problems: Problems, gamma: Any, sums: SpectralSums) -> tuple[Any, Any]:
