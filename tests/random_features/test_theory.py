@@ -169,12 +169,12 @@ class TestLimits:
                 assert float(batch.train_mse[i, j]) == pytest.approx(float(one.train_mse), rel=1e-12)
 
     def test_blocks_are_invisible(self, monkeypatch):
-        from theorylab.random_features.problem import spectral_sums
+        from theorylab.random_features.problem import _spectral_sums
 
         ridges = np.geomspace(1e-6, 1e2, 23)
         whole = risk_estimate(self.spectrum, 40, 30, ridges, 0.1)
-        monkeypatch.setattr(spectral_sums, "_BLOCK", 1200)
-        monkeypatch.setattr(spectral_sums, "_BLOCK_LEVELS", 170)
+        monkeypatch.setattr(_spectral_sums, "_BLOCK", 1200)
+        monkeypatch.setattr(_spectral_sums, "_BLOCK_LEVELS", 170)
         parts = risk_estimate(self.spectrum, 40, 30, ridges, 0.1)
         np.testing.assert_allclose(parts.test_mse, whole.test_mse, rtol=1e-13)
 

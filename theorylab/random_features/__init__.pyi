@@ -10,8 +10,11 @@ from .experiment import simulate_gaussian_population as simulate_gaussian_popula
 from .experiment import simulate_kernel_ridge as simulate_kernel_ridge
 from .experiment import simulate_population as simulate_population
 from .problem import KernelSpectrum as KernelSpectrum
+from .problem import TabulatedSpectrum as TabulatedSpectrum
+from .problem import convert_ridge as convert_ridge
 from .theory import effective_regularization as effective_regularization
 from .theory import erf_kernel as erf_kernel
+from .theory import gcv_estimate as gcv_estimate
 from .theory import noise_threshold as noise_threshold
 from .theory import optimal_fitting_ratio as optimal_fitting_ratio
 from .theory import optimal_ridge as optimal_ridge

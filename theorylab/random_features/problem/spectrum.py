@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theorylab import arrays, validation
-from theorylab.random_features.problem.spectral_sums import SpectralSums, level_sums, sum_in_blocks
+from theorylab.random_features.problem._spectral_sums import SpectralSums, level_sums, sum_in_blocks
+from theorylab.random_features.problem._tails import DistantTail, PowerLawTail, Tail
+from theorylab.random_features.problem.gram import decompose_gram
 from theorylab.random_features.problem.sphere import sphere_levels
-from theorylab.random_features.problem.tails import DistantTail, PowerLawTail, Tail
 
 if TYPE_CHECKING:
     from theorylab.random_features.problem.table import TabulatedSpectrum
@@ -118,7 +119,9 @@ class KernelSpectrum:
         raise AttributeError(f"KernelSpectrum is immutable; got a value for {name}. Make a new one.")
 
     @classmethod
-    def power_law(cls, alpha: float, beta: float, n_modes: float = math.inf, *, head: int = 2000) -> KernelSpectrum:
+    def power_law(
+        cls, alpha: float, beta: float, n_modes: float = math.inf, *, head: int = 2000, like: Any = None
+    ) -> KernelSpectrum:
         r"""Spectrum :math:`\lambda_i = i^{-\alpha}` with coefficients :math:`v_i^2 = i^{-\beta}`, :math:`i = 1..M`.
 
         Parameters
@@ -133,11 +136,13 @@ class KernelSpectrum:
         head : int
             Modes that are listed one by one when there are infinitely many; the others are summed analytically, to
             about :math:`0.1/\mathrm{head}^4` of their sum, for any effective ridge.
+        like : array, optional
+            Array whose namespace and device the result takes; NumPy when left out.  The tail is summed on the host.
 
         Returns
         -------
         KernelSpectrum
-            NumPy arrays of shape (M,), or (head,) with a tail.
+            Arrays of shape (M,), or (head,) with a tail.
 
         Raises
         ------
@@ -158,7 +163,7 @@ class KernelSpectrum:
         if infinite:
             alpha = validation.check_number("alpha", alpha, exclusive_minimum=1.0)
             beta = validation.check_number("beta", beta, exclusive_minimum=1.0, exclusive_maximum=2.0 * alpha + 1.0)
-        index = np.arange(1.0, (head if infinite else n_modes) + 1.0)
+        _, (index,) = arrays.promote(np.arange(1.0, (head if infinite else n_modes) + 1.0), like=like)
         if not infinite:
             return cls(index**-alpha, index**-beta)
         tail = PowerLawTail(alpha, beta, head)
@@ -190,21 +195,8 @@ class KernelSpectrum:
         ValueError
             If `K` is not square, not symmetric to 1e-8 of its largest entry, or has a negative eigenvalue.
         """
-        K = validation.check_array("K", K, ndim=2)
-        if K.shape[0] != K.shape[1]:
-            raise ValueError(f"K must be square; got shape {tuple(K.shape)}. Pass the kernel matrix of all points.")
-        n_points = K.shape[0]
-        y = validation.check_array("y", y, ndim=(1, 2))
-        if y.shape[0] != n_points:
-            raise ValueError(f"y must have one row for each of the {n_points} points of K; got shape {tuple(y.shape)}.")
-        xp, (K, y) = arrays.promote(K, y)
-        asymmetry = float(xp.max(xp.abs(K - K.T)))
-        if asymmetry > 1e-8 * float(xp.max(xp.abs(K))):
-            raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
-        values, vectors = xp.linalg.eigh(K)
-        rounding = n_points * xp.finfo(values.dtype).eps * xp.max(xp.abs(values))
-        values = xp.where(xp.abs(values) <= rounding, xp.zeros_like(values), values)
-        coefficients = vectors.T @ (y if y.ndim == 2 else y[:, None])
+        values, coefficients = decompose_gram(K, y)
+        n_points = values.shape[0]
         return cls(values / n_points, coefficients**2 / n_points, population_size=float(n_points))
 
     @classmethod

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from theorylab import arrays, validation
-from theorylab.random_features.problem.spectral_sums import SpectralSums, replace_where
+from theorylab.random_features.problem._spectral_sums import SpectralSums, replace_where
 
 if TYPE_CHECKING:
     from theorylab.random_features.problem.spectrum import KernelSpectrum

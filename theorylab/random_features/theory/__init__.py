@@ -6,6 +6,7 @@ from theorylab.random_features.theory.eigenframework import (
     effective_regularization,
     risk_estimate,
 )
+from theorylab.random_features.theory.gcv import gcv_estimate
 from theorylab.random_features.theory.hard_edge import HardEdgeFactors, hard_edge_factors
 from theorylab.random_features.theory.kernels import erf_kernel, relu_kernel
 from theorylab.random_features.theory.power_law import (
@@ -24,6 +25,7 @@ __all__ = [
     "RiskEstimate",
     "effective_regularization",
     "erf_kernel",
+    "gcv_estimate",
     "hard_edge_factors",
     "near_optimal_fitting_ratio",
     "noise_threshold",

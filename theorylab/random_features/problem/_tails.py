@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from theorylab import arrays
-from theorylab.random_features.problem.spectral_sums import SpectralSums
+from theorylab.random_features.problem._spectral_sums import SpectralSums
 
 __all__ = ["DistantTail", "PowerLawTail", "Tail"]
 
