@@ -1,17 +1,21 @@
-"""The handwritten digits as a population: its spectra, and one point of a sweep over training sets drawn from it."""
+"""The handwritten digits as a population: its spectra, and training sets drawn from it at many sizes."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from theorylab import arrays, datasets
+from theorylab.claims import Conditions
 from theorylab.random_features import experiment, theory
+from theorylab.random_features.claims._simulation import run_sweep
 from theorylab.random_features.problem import KernelSpectrum
 
-__all__ = ["digits", "digits_cell"]
+__all__ = ["DigitsGrid", "digits", "digits_cell", "digits_grid"]
 
 #: Variance of the weights of each activation, in units of 1/d.
 _WEIGHT_VARIANCE = {"relu": 2.0, "erf": 4.0}
@@ -38,4 +42,53 @@ def digits_cell(*, activation: str, backend: str, device: str, **cell: Any) -> e
         weight_variance=_WEIGHT_VARIANCE[activation] / X.shape[1],
         backend=arrays.backend(backend, device),
         **cell,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitsGrid:
+    """Held-out errors of ReLU features on digits over samples, features and ridges."""
+
+    n_samples: np.ndarray  # (n, 1, 1)
+    n_features: np.ndarray  # (1, k, 1)
+    ridges: np.ndarray  # (ridges,)
+    heldout_mse: np.ndarray  # (n, k, trials, ridges)
+    spectrum: KernelSpectrum
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the trials, shape (n, k, ridges)."""
+        means: np.ndarray = self.heldout_mse.mean(axis=2)
+        return means
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """Standard error of the mean, shape (n, k, ridges)."""
+        errors: np.ndarray = self.heldout_mse.std(axis=2, ddof=1) / math.sqrt(self.heldout_mse.shape[2])
+        return errors
+
+
+@functools.lru_cache(maxsize=2)
+def digits_grid(conditions: Conditions) -> DigitsGrid:
+    """Train on digits at every number of samples and features, for ridges from far below the best one to far above."""
+    samples, features = (50, 100, 200, 400), (25, 50, 100, 200, 400, 800)
+    ridges = np.geomspace(1e-3, 10.0, conditions.choose(quick=9, full=25))
+    points = [
+        {
+            "activation": "relu",
+            "n_samples": n,
+            "n_features": k,
+            "ridges": tuple(ridges.tolist()),
+            "n_trials": conditions.choose(quick=16, full=100),
+        }
+        for n in samples
+        for k in features
+    ]
+    errors = np.stack([run["heldout_mse"] for run in run_sweep(conditions, digits_cell, points)])
+    return DigitsGrid(
+        n_samples=np.array(samples)[:, None, None],
+        n_features=np.array(features)[None, :, None],
+        ridges=ridges,
+        heldout_mse=errors.reshape(len(samples), len(features), *errors.shape[1:]),
+        spectrum=digits("relu")[2],
     )

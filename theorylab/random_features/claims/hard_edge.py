@@ -26,8 +26,8 @@ _LABELS = {"test_mse": "test MSE", "train_mse": "train MSE", "inverse_kappa": "t
     r"$t = 2\sqrt{\delta k/\gamma_0}$, for instance $R_\mathrm{test} = t I_0K_0 + (I_0 + tI_1)\int_t^\infty K_0$.",
     source="derived here from the hard-edge density of real random matrices (verbaarschot1994; at zero, edelman1988)",
     tolerance="3/n of the law for test error and trace, 12/n for the train error, finite-size laws; resolution 30 %, "
-    "below the 36 % by which the law continued misses what is measured: a share of about t of the trials sees the small "
-    "singular value, so that the mean of T trials scatters by up to 2/sqrt(t T) and t cannot be taken far below 0.1",
+    "below the 36 % by which the law continued misses what is measured: a share of about t of the trials sees the "
+    "small singular value, so that the mean of T trials scatters by up to 2/sqrt(t T) and t cannot go far below 0.1",
     controls={
         "deterministic_law": "the deterministic law continued: factor 1",
         "complex_features": "hard edge of complex random matrices, whose density of singular values vanishes at zero",

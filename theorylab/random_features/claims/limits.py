@@ -31,13 +31,13 @@ def nested_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell:
 
 
 @claim(
-    statement=r"For $k \to \infty$ random-feature regression becomes kernel ridge regression, for $n \to \infty$ the "
-    r"projection of the target on the features, $E_\mathrm{test} = \sum_i v_i^2\gamma/(\lambda_i+\gamma)+\sigma^2$ with "
+    statement=r"With $k \to \infty$ random features regression becomes kernel ridge regression, for $n \to \infty$ the "
+    r"projection of the target on features, $E_\mathrm{test} = \sum_i v_i^2\gamma/(\lambda_i+\gamma)+\sigma^2$ with "
     r"$z(\gamma) = k$; what is left of the difference falls as $1/k$ and as $1/n$.",
     source="simon2024, limits of the eigenframework; rates derived here",
     tolerance="3/m relative for the test and 12/m for the train error with m = min(n, k), the finite-size laws; "
     "resolution 10 %, 30 % for the train error; exponents 0.1, since between 4 and 16 times the smaller size "
-    "the theory's own difference still bends by up to 0.08; resolution of an exponent 0.35, less than the control is off",
+    "the theory's own difference still bends by up to 0.08; their resolution 0.35, less than the control is off",
     controls={
         "exchanged": "n and k exchanged, and the two limits with them",
         "limit_reached": "kernel ridge regression from the smallest number of features on",
