@@ -25,8 +25,11 @@ def same(first: LearningCurve, second: LearningCurve) -> None:
     np.testing.assert_allclose(first.train_mse, second.train_mse, rtol=1e-9, atol=1e-12)
 
 
+GRID = {"n_samples": [10, 40], "n_features": [15, math.inf], "ridges": [0.01, 0.5, 2.0]}
+
+
 class TestPrediction:
-    curve = predict_learning_curve(X, Y, "relu", n_samples=[10, 40], n_features=[15, math.inf], ridges=[0.01, 0.5, 2.0])
+    curve = predict_learning_curve(X, Y, "relu", **GRID)
 
     def test_each_entry_is_the_risk_of_the_spectrum(self):
         spectrum = KernelSpectrum.from_gram(relu_kernel(X, weight_variance=0.5), Y)
@@ -70,6 +73,21 @@ class TestPrediction:
         assert len(text) == 6
         assert "80 points" in text[-1]
         assert self.curve.population_size == 80
+
+    def test_other_sizes_from_the_same_spectrum(self):
+        same(self.curve.at(n_samples=[40]), predict_learning_curve(X, Y, **{**GRID, "n_samples": [40]}))
+        same(self.curve.at(n_features=[7, 9]), predict_learning_curve(X, Y, **{**GRID, "n_features": [7, 9]}))
+        finer = self.curve.at(ridges=[0.1])
+        same(finer, predict_learning_curve(X, Y, **{**GRID, "ridges": [0.1]}))
+        assert finer.baseline_mse == self.curve.baseline_mse
+        with pytest.raises(ValueError, match="n_samples must be below the 80 points"):
+            self.curve.at(n_samples=[80])
+
+    def test_it_leaves_the_arguments_alone(self):
+        ridges, sizes = np.array([0.1]), np.array([10.0])
+        predict_learning_curve(X, Y, n_samples=sizes, n_features=sizes, ridges=ridges)
+        assert ridges.flags.writeable
+        assert sizes.flags.writeable
 
     def test_it_is_immutable(self):
         with pytest.raises(dataclasses.FrozenInstanceError):

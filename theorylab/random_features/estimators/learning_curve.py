@@ -113,6 +113,32 @@ class LearningCurve:
         """
         return [dataclasses.asdict(setting) for setting in self._settings()]
 
+    def at(
+        self,
+        n_samples: ArrayLike | None = None,
+        n_features: ArrayLike | None = None,
+        ridges: ArrayLike | None = None,
+    ) -> LearningCurve:
+        """Prediction for other sizes and ridges, without a new look at the data.
+
+        Parameters
+        ----------
+        n_samples, n_features, ridges : array_like, optional
+            As in :func:`predict_learning_curve`; those of this curve where not given.
+
+        Returns
+        -------
+        LearningCurve
+            From the same spectrum.
+        """
+        n, k, grid = _checked_grid(
+            self.population_size,
+            self.n_samples if n_samples is None else n_samples,
+            self.n_features if n_features is None else n_features,
+            self.ridges if ridges is None else ridges,
+        )
+        return _curve(self.spectrum, self.baseline_mse, n, k, self.ridges if grid is None else grid)
+
     def _settings(self) -> list[Setting]:
         return [
             Setting(
@@ -215,30 +241,43 @@ def predict_learning_curve(
     _require_feasible(n_points, max_points)
     y = _targets(y)
     validation.check_same_length(X=X, y=y)
+    n, k, grid = _checked_grid(n_points, n_samples, n_features, ridges)
+    spectrum = KernelSpectrum.from_gram(_gram(X, kernel, dict(kernel_params or {})), y)
+    baseline = float(np.mean(np.sum(y**2, axis=1)))
+    return _curve(spectrum, baseline, n, k, _RIDGES * spectrum.trace if grid is None else grid)
+
+
+def _curve(spectrum: KernelSpectrum, baseline: float, n: Floats, k: Floats, ridges: Floats) -> LearningCurve:
+    """Everything that follows from a spectrum, on a grid that was checked."""
+    risk = risk_estimate(spectrum, n[:, None, None], k[:, None], ridges)
+    best_ridge, best = optimal_ridge(spectrum, n[:, None], k)
+    return LearningCurve(
+        n_samples=n,
+        n_features=k,
+        ridges=ridges,
+        heldout_mse=risk.heldout_mse,
+        train_mse=risk.train_mse,
+        optimal_ridge=best_ridge,
+        optimal_heldout_mse=best.heldout_mse,
+        optimal_train_mse=best.train_mse,
+        baseline_mse=baseline,
+        spectrum=spectrum,
+    )
+
+
+def _checked_grid(
+    n_points: int, n_samples: ArrayLike | None, n_features: ArrayLike | None, ridges: ArrayLike | None
+) -> tuple[Floats, Floats, Floats | None]:
+    """Sizes and ridges as asked for, or by default; copies, which the curve can lock."""
     n = _sizes("n_samples", n_samples, n_points / 2, _SAMPLE_DOUBLINGS)
     if n.max() >= n_points:
         raise ValueError(
             f"n_samples must be below the {n_points} points; got {n.max():g}. Some must be left to predict."
         )
     k = _sizes("n_features", n_features, 4 * n_points, _FEATURE_DOUBLINGS, infinite=True)
-    if ridges is not None:
-        ridges = arrays.to_numpy(validation.check_array("ridges", ridges, ndim=1, minimum=0.0))
-    spectrum = KernelSpectrum.from_gram(_gram(X, kernel, dict(kernel_params or {})), y)
-    grid: Floats = np.array(_RIDGES * spectrum.trace if ridges is None else ridges)
-    risk = risk_estimate(spectrum, n[:, None, None], k[:, None], grid)
-    best_ridge, best = optimal_ridge(spectrum, n[:, None], k)
-    return LearningCurve(
-        n_samples=n,
-        n_features=k,
-        ridges=grid,
-        heldout_mse=risk.heldout_mse,
-        train_mse=risk.train_mse,
-        optimal_ridge=best_ridge,
-        optimal_heldout_mse=best.heldout_mse,
-        optimal_train_mse=best.train_mse,
-        baseline_mse=float(np.mean(np.sum(y**2, axis=1))),
-        spectrum=spectrum,
-    )
+    if ridges is None:
+        return n, k, None
+    return n, k, np.array(arrays.to_numpy(validation.check_array("ridges", ridges, ndim=1, minimum=0.0)))
 
 
 def _require_feasible(n_points: int, max_points: int) -> None:
