@@ -47,7 +47,8 @@ def _relative(
 @claim(
     statement=r"Eigenvalues $i^{-\alpha}$ and target power $i^{-\beta}$ give, for many samples and $r = "
     r"\sqrt{E_\mathrm{train}/E_\mathrm{test}}$, the effective ridge "
-    r"$\kappa = [\pi/(\alpha\sin(\pi/\alpha)n(1-r))]^\alpha$ and $E_\mathrm{test} = \frac{\alpha}{1+(\alpha-1)r}\{\frac1\alpha\Gamma(2-s)\Gamma(s)\kappa^s+\sigma^2\}$ with "
+    r"$\kappa = [\pi/(\alpha\sin(\pi/\alpha)n(1-r))]^\alpha$ and "
+    r"$E_\mathrm{test} = \frac{\alpha}{1+(\alpha-1)r}\{\frac1\alpha\Gamma(2-s)\Gamma(s)\kappa^s+\sigma^2\}$ with "
     r"$s = (\beta-1)/\alpha$: interpolated noise is amplified by $\alpha$, no more. The noise-free error of "
     r"interpolation converges as $n^{-\min(1,\,2\alpha+1-\beta)}$.",
     source="simon2024, lemma behind the theorem on the optimal fitting ratio; rate of convergence derived here",
