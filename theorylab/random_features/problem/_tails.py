@@ -46,13 +46,15 @@ class Tail(Protocol):
     def smallest_eigenvalue(self) -> float:
         """Order of magnitude below which no effective ridge is expected."""
 
-    def spectral_sums(self, gamma: Any) -> SpectralSums:
+    def spectral_sums(self, gamma: Any, *, power: bool = True) -> SpectralSums:
         """Their share of the four functions.
 
         Parameters
         ----------
         gamma : array, shape (B,)
             Effective ridges > 0.
+        power : bool
+            Whether the sums of the target are wanted; they are zero otherwise.
 
         Returns
         -------
@@ -109,13 +111,15 @@ class DistantTail:
         """An effective ridge this small would let a million samples learn nothing but the tail."""
         return 1e-6 * self.trace
 
-    def spectral_sums(self, gamma: Any) -> SpectralSums:
+    def spectral_sums(self, gamma: Any, *, power: bool = True) -> SpectralSums:
         r"""First order in :math:`\lambda/\gamma`.
 
         Parameters
         ----------
         gamma : array, shape (B,)
             Effective ridges > 0.
+        power : bool
+            Whether the sums of the target are wanted; they are zero otherwise.
 
         Returns
         -------
@@ -124,7 +128,7 @@ class DistantTail:
         """
         xp = arrays.namespace(gamma)
         df1 = self.trace / gamma
-        return SpectralSums(df1, df1, xp.full_like(gamma, self.power), xp.zeros_like(gamma))
+        return SpectralSums(df1, df1, xp.full_like(gamma, self.power if power else 0.0), xp.zeros_like(gamma))
 
     def df2(self, gamma: Any) -> Any:
         """Second order in what is small: zero.
@@ -190,13 +194,15 @@ class PowerLawTail:
         """That of mode number 1e8."""
         return float(_LEARNABLE**-self.alpha)
 
-    def spectral_sums(self, gamma: Any) -> SpectralSums:
+    def spectral_sums(self, gamma: Any, *, power: bool = True) -> SpectralSums:
         """Integrals and midpoint corrections, for any effective ridge.
 
         Parameters
         ----------
         gamma : array, shape (B,)
             Effective ridges > 0.
+        power : bool
+            Whether the sums of the target are wanted; they are zero otherwise.
 
         Returns
         -------
@@ -204,22 +210,21 @@ class PowerLawTail:
             Arrays of shape (B,), in the namespace of `gamma`.
         """
         g, learned, lost = self._edge(gamma)
+        a, x, both = self.alpha, self.head + 0.5, learned * lost
+        scale, correction = g ** (-1.0 / a) / a, a * both / (24.0 * x)
+        df1 = scale * _incomplete_beta(learned, lost, 1.0 - 1.0 / a, 1.0 / a) - correction
+        variance = scale * _incomplete_beta(learned, lost, 1.0 - 1.0 / a, 1.0 + 1.0 / a)
+        variance += correction * (learned - lost)
+        bias, mixed = self._power_sums(g, learned, lost) if power else (np.zeros_like(g), np.zeros_like(g))
+        return SpectralSums(*arrays.promote(df1, variance, bias, mixed, like=gamma)[1])
+
+    def _power_sums(self, g: np.ndarray, learned: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         a, b, x = self.alpha, self.beta, self.head + 0.5
         s, both = (b - 1.0) / a, learned * lost
-        slopes = (  # x f'(x) at the edge
-            -a * both,
-            a * both * (learned - lost),
-            x**-b * lost * (2.0 * a * both - b * lost),
-            x**-b * both * (a * (learned - lost) - b),
-        )
-        integrals = (
-            g ** (-1.0 / a) * _incomplete_beta(learned, lost, 1.0 - 1.0 / a, 1.0 / a),
-            g ** (-1.0 / a) * _incomplete_beta(learned, lost, 1.0 - 1.0 / a, 1.0 + 1.0 / a),
-            g**s * _incomplete_beta(learned, lost, s, 2.0 - s),
-            g**s * _half_learned_beta(learned, lost, s),
-        )
-        sums = (integral / a + slope / (24.0 * x) for integral, slope in zip(integrals, slopes, strict=True))
-        return SpectralSums(*arrays.promote(*sums, like=gamma)[1])
+        slope = x ** (-b - 1.0) / 24.0
+        bias = g**s / a * _incomplete_beta(learned, lost, s, 2.0 - s) + slope * lost * (2.0 * a * both - b * lost)
+        mixed = g**s / a * _half_learned_beta(learned, lost, s) + slope * both * (a * (learned - lost) - b)
+        return bias, mixed
 
     def df2(self, gamma: Any) -> Any:
         r"""The same for :math:`\sum_i s_i^2`.

@@ -307,9 +307,9 @@ class KernelSpectrum:
             gamma, self.eigenvalues[levels], self.multiplicities[levels], self.coefficients_sq[levels], power=power
         )
         if self._tail is not None:
-            sums = sums + self._tail.spectral_sums(gamma)
+            sums = sums + self._tail.spectral_sums(gamma, power=power)
         # Power on modes with eigenvalue zero is never learned.
-        return dataclasses.replace(sums, bias=sums.bias + self._unlearnable_power)
+        return dataclasses.replace(sums, bias=sums.bias + self._unlearnable_power) if power else sums
 
     def smallest_gamma(self, df1: Any) -> Any:
         r"""Lower bound of the effective ridge where so many modes are learned.
@@ -374,7 +374,7 @@ class KernelSpectrum:
         ----------
         step : float
             Spacing of the nodes in the logarithm of the effective ridge; the error of the table falls as its sixth
-            power, from about 1e-12 at 0.05.
+            power, from about 1e-11 at 0.05.
         gamma_min, gamma_max : float, optional
             Range of the table; by default from far below the smallest eigenvalue to far above the largest.
 

@@ -1,8 +1,10 @@
 r"""A spectrum's four functions of the effective ridge, tabulated.
 
 As functions of :math:`\log\gamma` the logarithms of the four sums are analytic in the strip
-:math:`|\mathrm{Im}\log\gamma| < \pi`, whatever the spectrum, since the only poles are at :math:`\gamma = -\lambda_i`.
-A spline of degree five with nodes h apart errs by about :math:`10^{-2}(h/\pi)^6`.
+:math:`|\mathrm{Im}\log\gamma| < \pi/2`, whatever the spectrum: the terms have their poles at
+:math:`\gamma = -\lambda_i`, and for :math:`|\arg\gamma| = \theta` all of them lie in a sector of opening
+:math:`2\theta`, so that no sum of them vanishes before :math:`\theta = \pi/2`.  A spline of degree five with nodes h
+apart then errs by at most about :math:`10^{-2}(2h/\pi)^6`, and by 1/64 of that for one level alone; derived here.
 """
 
 from __future__ import annotations
