@@ -24,8 +24,8 @@ _NOISE = 0.1
 
 
 @claim(
-    statement=r"At the best ridge, more samples and features are always better: $\min_{\delta\ge 0} E_\mathrm{test}$ never "
-    r"rises with $n$ nor with $k$, for any spectrum, target and noise.",
+    statement=r"At the best ridge, more samples and features are always better: $\min_{\delta\ge 0} E_\mathrm{test}$ "
+    r"never rises with $n$ nor with $k$, for any spectrum, target and noise.",
     source="simon2024, theorem 1; six-line proof from the one-equation form derived here",
     tolerance="theory 1e-10 of the labels' power, its rounding error; simulation and digits no margin, since a rise of "
     "any size is one; resolution 20 % of the error for a single step, since those at a fixed ridge go up by 100 % and "

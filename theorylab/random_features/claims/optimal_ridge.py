@@ -23,8 +23,9 @@ _GRID_STEP = 0.5
     r"the minima, for $n$ from 50 to 400 and $k$ from 25 to 800 ReLU features.",
     source="simon2024, transfer of the eigenframework to real data; finite population derived here",
     tolerance="best ridge half a decade, one step of the grid of the quick profile, since the measured one is a grid "
-    "point too; minimum 10 % relative, as in the claim on digits: features are not Gaussian, resolution 10 %; training with "
-    "predicted instead of measured best ridge costs at most 3 %, what half a step costs where the minimum is sharpest",
+    "point too; minimum 10 % relative, as in the claim on digits: features are not Gaussian, resolution 10 %; training "
+    "with the predicted instead of the measured best ridge costs at most 3 %, what half a step costs where the minimum "
+    "is sharpest",
     controls={
         "no_population": "independent samples: no correction for the finite population",
         "kernel_ridge": "best ridge of kernel ridge regression, as if there were infinitely many features",
