@@ -7,7 +7,10 @@ from .experiment import fit_random_feature_ridge as fit_random_feature_ridge
 from .experiment import random_features as random_features
 from .experiment import simulate_gaussian_features as simulate_gaussian_features
 from .experiment import simulate_gaussian_population as simulate_gaussian_population
+from .experiment import simulate_kernel_population as simulate_kernel_population
 from .experiment import simulate_kernel_ridge as simulate_kernel_ridge
+from .experiment import simulate_learned_fractions as simulate_learned_fractions
+from .experiment import simulate_nested as simulate_nested
 from .experiment import simulate_population as simulate_population
 from .problem import KernelSpectrum as KernelSpectrum
 from .problem import TabulatedSpectrum as TabulatedSpectrum
@@ -15,6 +18,7 @@ from .problem import convert_ridge as convert_ridge
 from .theory import effective_regularization as effective_regularization
 from .theory import erf_kernel as erf_kernel
 from .theory import gcv_estimate as gcv_estimate
+from .theory import hard_edge_factors as hard_edge_factors
 from .theory import noise_threshold as noise_threshold
 from .theory import optimal_fitting_ratio as optimal_fitting_ratio
 from .theory import optimal_ridge as optimal_ridge

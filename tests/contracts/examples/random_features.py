@@ -83,6 +83,7 @@ EXAMPLES: dict[str, Example] = {
         (asarray([[2.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]]), asarray([[1.0, 0.5], [2.0, -1.0], [-1.0, 0.2]])),
         {"ridge": asarray([0.0, 0.1])},
     ),
+    "random_features.hard_edge_factors": lambda asarray: ((asarray([[1e-3, 0.4], [1.0, 50.0]]),), {}),
     "random_features.relu_kernel": lambda asarray: (
         (asarray([[1.0, 2.0], [0.0, 0.0], [-1.0, 0.5]]), asarray([[0.3, -0.2], [1.0, 2.0]])),
         {"weight_variance": 2.0},

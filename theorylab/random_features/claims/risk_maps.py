@@ -24,7 +24,7 @@ _RESOLUTION, _TRAIN_RESOLUTION = 0.3, 0.5
     r"$n \gg k$, and for ridges $\delta$ from $2^{-9}$ to $2^3$: peak on the diagonal $n = k$ and its filling.",
     source="simon2024, appendix: maps over samples and features",
     tolerance="3/m relative for the test and 12/m for the train error with m = min(n, k), the finite-size laws; "
-    "resolution 30 % and 50 %, since a trial on the peak scatters by as much as its mean and controls are off by factors",
+    "resolution 30 % and 50 %, since trials on the peak scatter by as much as their mean; controls are off by factors",
     controls={
         "ridge_times_n": "ridge read as that of the mean loss: n times too large",
         "missing_1_over_k": "features not scaled by 1/sqrt(k): ridge k times too small",

@@ -8,6 +8,7 @@ from .empirical_kernel import KernelErrors, SubmatrixResult, simulate_empirical_
 from .exponents import ExponentEstimate, estimate_powerlaw_exponents, simulate_powerlaw_exponents
 from .features import ACTIVATIONS, random_features
 from .gaussian import LearnedFractions, SimulationResult, simulate_gaussian_features, simulate_learned_fractions
+from .kernel_population import KernelPopulationResult, simulate_kernel_population
 from .kernel_ridge import average_kernel_ridge, simulate_kernel_ridge
 from .nested import NestedResult, simulate_nested
 from .population import PopulationResult, simulate_gaussian_population, simulate_population
@@ -18,6 +19,7 @@ __all__ = [
     "ACTIVATIONS",
     "ExponentEstimate",
     "KernelErrors",
+    "KernelPopulationResult",
     "LearnedFractions",
     "NestedResult",
     "PopulationResult",
@@ -32,6 +34,7 @@ __all__ = [
     "simulate_empirical_kernel",
     "simulate_gaussian_features",
     "simulate_gaussian_population",
+    "simulate_kernel_population",
     "simulate_kernel_ridge",
     "simulate_learned_fractions",
     "simulate_nested",
