@@ -23,18 +23,20 @@ _KERNELS = {"relu": theory.relu_kernel, "erf": theory.erf_kernel}
 
 
 @functools.lru_cache(maxsize=4)
-def digits(activation: str) -> tuple[np.ndarray, np.ndarray, KernelSpectrum]:
-    """Points with mean square norm d = 64, one-hot labels, and the spectrum of the kernel on all of them."""
+def digits(activation: str, labels: str = "one-hot") -> tuple[np.ndarray, np.ndarray, KernelSpectrum]:
+    """Points with mean square norm d = 64, labels one-hot or +-1 (from five on), and the spectrum on all of them."""
     data = datasets.load("digits")
     X = datasets.scaled_to_mean_square_norm(data.X, data.X.shape[1])
-    y = datasets.one_hot(data.y)
+    y = datasets.one_hot(data.y) if labels == "one-hot" else datasets.plus_minus_one(data.y, positive=range(5, 10))
     kernel = _KERNELS[activation](X, weight_variance=_WEIGHT_VARIANCE[activation] / X.shape[1])
     return X, y, KernelSpectrum.from_gram(kernel, y)
 
 
-def digits_cell(*, activation: str, backend: str, device: str, **cell: Any) -> experiment.PopulationResult:
+def digits_cell(
+    *, activation: str, labels: str = "one-hot", backend: str, device: str, **cell: Any
+) -> experiment.PopulationResult:
     """One point of a sweep over digits: plain arguments in, trials out."""
-    X, y, _ = digits(activation)
+    X, y, _ = digits(activation, labels)
     return experiment.simulate_population(
         X,
         y,

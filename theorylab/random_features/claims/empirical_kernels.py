@@ -13,6 +13,7 @@ from theorylab import arrays, datasets
 from theorylab.claims import Agreement, Conditions, Outcome, Rate, claim
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import KAPPA_BIAS, run_sweep
+from theorylab.random_features.claims._trials import mean_and_error
 from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = ["kernel_convergence", "population_kappa"]
@@ -79,11 +80,8 @@ def kernel_convergence(conditions: Conditions) -> Outcome:
         for k in sizes
     ]
     results = run_sweep(conditions, _kernel_cell, cells)
-    shape = (len(variants), len(_KERNELS), sizes.size, -1)
-    square, largest = (
-        _mean_and_error(np.stack([result[name] for result in results]).reshape(shape))
-        for name in ("mean_square", "largest")
-    )
+    shape = (2, len(variants), len(_KERNELS), sizes.size)
+    square, largest = (np.reshape(mean_and_error(results, name), shape) for name in ("mean_square", "largest"))
     root = np.sqrt(square[0])
     errors = {"root mean square": (root, square[1] / (2.0 * root), 0.01), "maximum": (*largest, 0.04)}
 
@@ -112,11 +110,6 @@ def kernel_convergence(conditions: Conditions) -> Outcome:
             **{f"standard_error_{name.replace(' ', '_')}": error for name, (_, error, _) in errors.items()},
         },
     )
-
-
-def _mean_and_error(trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the last axis and its standard error."""
-    return trials.mean(axis=-1), trials.std(axis=-1, ddof=1) / math.sqrt(trials.shape[-1])
 
 
 #: Sizes of the subsets of the digits, and of a synthetic population of rotated eigenvectors.
@@ -233,8 +226,7 @@ class _Population:
         self.n_points, self.sizes = spectrum.population_size, np.array(sizes, dtype=float)[:, None]
         trials = conditions.choose(quick=n_trials[0], full=n_trials[1])
         points = [{"n_samples": n, "ridges": ridges, "n_trials": trials} for n in sizes]
-        kappa = np.stack([result["kappa"] for result in run_sweep(conditions, cell, points)])
-        self.measured, self.standard_error = _mean_and_error(np.moveaxis(kappa, 1, -1))
+        self.measured, self.standard_error = mean_and_error(run_sweep(conditions, cell, points), "kappa")
 
     def solve(self, spectrum: KernelSpectrum | None = None) -> theory.EffectiveRegularization:
         """Effective ridges of kernel ridge regression, n by ridge."""

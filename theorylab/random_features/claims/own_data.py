@@ -13,10 +13,11 @@ from theorylab import arrays, datasets
 from theorylab.claims import Agreement, Bound, Conditions, Outcome, claim
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import RESOLUTION, TEST_BIAS, TRAIN_RESOLUTION, run_sweep
+from theorylab.random_features.claims._trials import mean_and_error
 from theorylab.random_features.estimators.learning_curve import LearningCurve, predict_learning_curve
 from theorylab.random_features.estimators.regressor import RandomFeatureRidge
 
-__all__ = ["heavy_tails", "predicted_learning_curve"]
+__all__ = ["harder_than_gaussian", "predicted_learning_curve"]
 
 #: Ridges of every cell, in units of the predicted optimum.
 _FACTORS = (0.1, 1.0, 10.0)
@@ -25,9 +26,10 @@ _FACTORS = (0.1, 1.0, 10.0)
 @functools.cache
 def _data(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and class labels of a prepared data set."""
-    if name == "digits":
+    if name.startswith("digits"):
         digits = datasets.load("digits").scaled_to_mean_square_norm()
-        return digits.X, digits.y
+        kept = slice(600 if name == "digits, 600" else None)
+        return digits.X[kept], digits.y[kept]
     data = datasets.load("breast_cancer")
     if name == "breast cancer, standardised":
         return data.standardized().X, data.y
@@ -79,14 +81,7 @@ def _training_cell(
 def _train(conditions: Conditions, cells: list[dict[str, Any]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Mean held-out and train error of every cell and ridge, with standard errors."""
     results = run_sweep(conditions, _training_cell, cells)
-    trials = {name: [result[name] for result in results] for name in ("heldout_mse", "train_mse")}
-    return {
-        name: (
-            np.stack([values.mean(axis=0) for values in of_cells]),
-            np.stack([values.std(axis=0, ddof=1) / math.sqrt(len(values)) for values in of_cells]),
-        )
-        for name, of_cells in trials.items()
-    }
+    return {name: mean_and_error(results, name) for name in ("heldout_mse", "train_mse")}
 
 
 def _cell(conditions: Conditions, data: str, kernel: str, n: int, k: float, factors: Any = _FACTORS) -> dict[str, Any]:
@@ -226,44 +221,49 @@ def _model_cell(*, data: str, kernel: str, backend: str, device: str, **cell: An
     )
 
 
+#: Data, samples, features, and by how much the held-out error is claimed to exceed the prediction at the least.
+_HARDER = (
+    ("breast cancer, standardised", 142, 100, 0.1),
+    ("breast cancer, standardised", 142, 1000, 0.1),
+    ("breast cancer, standardised", 284, 300, 0.1),
+    ("digits, 600", 300, 300, 0.05),
+)
+
+
 @claim(
-    statement=r"Heavy tails defeat universality: on the standardised breast-cancer data, with a tenth of the best "
-    r"ridge, the held-out error of ReLU features is at least 10 % above the prediction, while a Gaussian population of "
-    r"the very same spectrum is where it should be.",
+    statement=r"Real data are harder than Gaussian data of the same spectrum where inputs have heavy tails or half of "
+    r"all points are trained on: with a tenth of the best ridge the held-out error of ReLU features on standardised "
+    r"breast cancer is at least 10 %, on digits at least 5 % above the prediction; a Gaussian population's is not.",
     source="derived here; a limit of the universality that simon2024 assumes",
     tolerance="Gaussian population: 3/m relative with m = min(n, k, N-n), the finite-size law; real data: no margin, "
-    "since 10 % is half of what a first measurement had shown; resolution 12 %",
+    "since 10 % and 5 % are half of what a first measurement had shown; resolution 12 %",
     controls={"gaussian_population": "a Gaussian population of the same spectrum in the place of the data"},
 )
-def heavy_tails(conditions: Conditions) -> Outcome:
-    """Breast cancer with standardised inputs, whose largest are tens of standard deviations out."""
-    data = "breast cancer, standardised"
-    plan = ((142, 100), (142, 1000), (284, 300))
-    cells = [_cell(conditions, data, "relu", n, k, (0.1,)) for n, k in plan]
-    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=60, full=500)} for cell in cells])
-    model_cells = [{**cell, "n_trials": conditions.choose(quick=40, full=300)} for cell in cells]
-    results = run_sweep(conditions, _model_cell, model_cells)
-    trials = np.stack([result["heldout_mse"] for result in results])
-    model = trials.mean(axis=1), trials.std(axis=1, ddof=1) / math.sqrt(trials.shape[1])
+def harder_than_gaussian(conditions: Conditions) -> Outcome:
+    """Breast cancer with inputs up to tens of standard deviations out, and 300 of 600 digits."""
+    cells = [_cell(conditions, data, "relu", n, k, (0.1,)) for data, n, k, _ in _HARDER]
+    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=50, full=500)} for cell in cells])
+    model_cells = [{**cell, "n_trials": conditions.choose(quick=32, full=300)} for cell in cells]
+    model = mean_and_error(run_sweep(conditions, _model_cell, model_cells), "heldout_mse")
     predicted = _predicted(cells)["heldout_mse"]
-    n_points = _data(data)[0].shape[0]
-    finite_size = np.array([[1.0 / min(n, k, n_points - n)] for n, k in plan])
+    least = np.array([[least] for *_, least in _HARDER])
+    room = [min(n, k, _data(data)[0].shape[0] - n) for data, n, k, _ in _HARDER]
 
     def gap(measured: np.ndarray, standard_error: np.ndarray) -> Bound:
         return Bound(
-            lhs=1.1 * predicted,
+            lhs=(1.0 + least) * predicted,
             rhs=measured,
             standard_error=standard_error,
             margin=0.0,
             resolution=0.12 * measured,
-            label="held-out MSE, at least 10 % above the theory",
+            label="held-out MSE, at least 10 % (digits 5 %) above the theory",
         )
 
     agreement = Agreement(
         predicted=predicted,
         measured=model[0],
         standard_error=model[1],
-        margin=TEST_BIAS * finite_size * predicted,
+        margin=TEST_BIAS / np.array(room)[:, None] * predicted,
         resolution=RESOLUTION * model[0],
         label="held-out MSE, Gaussian population",
     )
@@ -271,8 +271,8 @@ def heavy_tails(conditions: Conditions) -> Outcome:
         evidence=[gap(*real["heldout_mse"]), agreement],
         controls={"gaussian_population": gap(*model)},
         arrays={
-            "n_samples": np.array([n for n, _ in plan]),
-            "n_features": np.array([k for _, k in plan]),
+            "n_samples": np.array([n for _, n, _, _ in _HARDER]),
+            "n_features": np.array([k for _, _, k, _ in _HARDER]),
             "predicted": predicted[:, 0],
             "real": real["heldout_mse"][0][:, 0],
             "real_standard_error": real["heldout_mse"][1][:, 0],

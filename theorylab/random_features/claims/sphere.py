@@ -21,6 +21,7 @@ from theorylab.random_features.claims._simulation import (
     run_sweep,
     simulate,
 )
+from theorylab.random_features.claims._trials import mean_and_error
 from theorylab.random_features.problem import KernelSpectrum
 from theorylab.random_features.problem.sphere import SphereLevels, sphere_levels
 
@@ -72,13 +73,6 @@ def _sphere_cell(*, activation: str, backend: str, device: str, **cell: Any) -> 
     )
 
 
-def _mean_and_error(results: list[dict[str, np.ndarray]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the trials of every cell, and its standard error."""
-    trials = [result[name] for result in results]
-    means = np.stack([values.mean(axis=0) for values in trials])
-    return means, np.stack([values.std(axis=0, ddof=1) / math.sqrt(len(values)) for values in trials])
-
-
 @claim(
     statement=r"Ridge regression on real ReLU and erf features of points on the sphere has the predicted test and "
     r"train error and learns degree $l$ to the share $\lambda_l/(\lambda_l+\gamma)$, with the exact eigenvalues of the "
@@ -111,7 +105,7 @@ def sphere_features(conditions: Conditions) -> Outcome:
         for activation, k in cells
     ]
     results = run_sweep(conditions, _sphere_cell, points)
-    measured = {name: _mean_and_error(results, name) for name in ("test_mse", "train_mse", "learned")}
+    measured = {name: mean_and_error(results, name) for name in ("test_mse", "train_mse", "learned")}
 
     def predict(
         spectrum_of: Callable[[SphereLevels], KernelSpectrum] = _spectrum, n_features: float | None = None
@@ -211,7 +205,7 @@ def universality_gap(conditions: Conditions) -> Outcome:
         for k in _GAP_FEATURES
     ]
     results = run_sweep(conditions, _sphere_cell, points)
-    real = {name: _mean_and_error(results, name) for name in ("test_mse", "train_mse")}
+    real = {name: mean_and_error(results, name) for name in ("test_mse", "train_mse")}
     gaussian = simulate(
         conditions,
         ("levels", *_spectrum_to_draw_from()),
