@@ -20,9 +20,9 @@ from theorylab import arrays
 
 __all__ = ["SpectralFunctions", "SpectralSums", "level_sums", "replace_where", "sum_in_blocks"]
 
-#: Entries of one (ridges x levels) block, and levels in it: what stays in a core's cache is three times as fast as
-#: blocks of 16 MB, and a device wants large ones.
-_BLOCK, _BLOCK_LEVELS = 16_384, 2_048
+#: Entries of one (ridges x levels) block, and levels in it.  Just below 128 KiB: larger temporaries are new pages each
+#: time, up to five times as slow.  A device wants large ones.
+_BLOCK, _BLOCK_LEVELS = 16_000, 4_000
 _DEVICE_BLOCK = 2_000_000
 
 
