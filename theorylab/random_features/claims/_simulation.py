@@ -28,6 +28,7 @@ __all__ = [
     "TRAIN_BIAS",
     "TRAIN_RESOLUTION",
     "Cells",
+    "nested_cell",
     "run_sweep",
     "simulate",
     "simulate_cell",
@@ -101,6 +102,11 @@ def simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cel
     return experiment.simulate_gaussian_features(
         spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell
     )
+
+
+def nested_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.NestedResult:
+    """One point of a sweep over nested simulations: plain arguments in, trials out."""
+    return experiment.simulate_nested(spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell)
 
 
 def run_sweep(

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from theorylab import arrays
 from theorylab.claims import Agreement, Conditions, Outcome, Rate, claim
-from theorylab.random_features import experiment, theory
+from theorylab.random_features import theory
 from theorylab.random_features.claims._simulation import (
     RESOLUTION,
     TEST_BIAS,
     TRAIN_BIAS,
     TRAIN_RESOLUTION,
+    nested_cell,
     run_sweep,
     spectrum_of,
 )
 
-__all__ = ["infinite_limits", "nested_cell"]
+__all__ = ["infinite_limits"]
 
 _NOISE = 0.1
 _RIDGES = (0.1, 0.3)
-
-
-def nested_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.NestedResult:
-    """One point of a sweep over nested simulations: plain arguments in, trials out."""
-    return experiment.simulate_nested(spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell)
 
 
 @claim(

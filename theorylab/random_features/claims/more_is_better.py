@@ -10,8 +10,7 @@ import numpy as np
 from theorylab.claims import Bound, Conditions, Ordering, Outcome, claim
 from theorylab.random_features import theory
 from theorylab.random_features.claims._digits import DigitsGrid, digits_grid
-from theorylab.random_features.claims._simulation import run_sweep, spectrum_of
-from theorylab.random_features.claims.limits import nested_cell
+from theorylab.random_features.claims._simulation import nested_cell, run_sweep, spectrum_of
 from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = ["more_is_better"]

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 
 from theorylab.claims import Agreement, Conditions, Outcome, claim
-from theorylab.random_features.claims._simulation import TEST_BIAS, TRAIN_BIAS, Cells, run_sweep, spectrum_of
-from theorylab.random_features.claims.limits import nested_cell
+from theorylab.random_features.claims._simulation import (
+    TEST_BIAS,
+    TRAIN_BIAS,
+    Cells,
+    nested_cell,
+    run_sweep,
+    spectrum_of,
+)
 
 __all__ = ["risk_maps"]
 
