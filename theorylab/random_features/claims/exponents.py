@@ -23,7 +23,7 @@ _DIGITS_SIZES = (100, 160, 250, 400, 630, 1000)
 
 
 @functools.lru_cache(maxsize=4)
-def digits_kernel(name: str) -> tuple[np.ndarray, np.ndarray]:
+def _digits_kernel(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Kernel matrix of all digits, scaled to mean square norm d = 64, and their one-hot labels."""
     data = datasets.load("digits")
     X, y = datasets.scaled_to_mean_square_norm(data.X, data.X.shape[1]), datasets.one_hot(data.y)
@@ -39,7 +39,7 @@ def digits_kernel(name: str) -> tuple[np.ndarray, np.ndarray]:
 def _digits_exponents_cell(*, kernel: str, backend: str, device: str, **cell: Any) -> experiment.ExponentEstimate:
     """One point of a sweep over kernels: plain arguments in, measurements out."""
     return experiment.estimate_powerlaw_exponents(
-        *digits_kernel(kernel), backend=arrays.backend(backend, device), **cell
+        *_digits_kernel(kernel), backend=arrays.backend(backend, device), **cell
     )
 
 
@@ -110,7 +110,8 @@ def powerlaw_exponents(conditions: Conditions) -> Outcome:
             label="error of pure noise, digits",
         )
 
-    slopes = {kernel: _spectrum_slope(digits_kernel(kernel)[0]) for kernel in _KERNELS}
+    spectra = {kernel: KernelSpectrum.from_gram(*_digits_kernel(kernel)) for kernel in _KERNELS}
+    slopes = {kernel: _spectrum_slope(spectrum) for kernel, spectrum in spectra.items()}
     return Outcome(
         evidence=[
             recovered("alpha", alpha, "alpha"),
@@ -130,6 +131,8 @@ def powerlaw_exponents(conditions: Conditions) -> Outcome:
             "digits_sizes": np.array(_DIGITS_SIZES),
             **_stacked("digits", list(digits.values())),
             "spectrum_slope": np.array(list(slopes.values())),
+            "digits_eigenvalues": np.stack([spectrum.eigenvalues for spectrum in spectra.values()]),
+            "digits_coefficients_sq": np.stack([spectrum.coefficients_sq for spectrum in spectra.values()]),
         },
     )
 
@@ -140,11 +143,10 @@ def _mean_noise_error(estimate: experiment.ExponentEstimate) -> tuple[float, flo
     return float(means.mean()), float(means.std(ddof=1)) / math.sqrt(means.size)
 
 
-def _spectrum_slope(K: np.ndarray) -> float:
-    """Decay of the eigenvalues of a kernel matrix over the indices that the training sets have as sizes."""
+def _spectrum_slope(spectrum: KernelSpectrum) -> float:
+    """Decay of the eigenvalues over the indices that the training sets have as sizes."""
     index = np.arange(_DIGITS_SIZES[0], _DIGITS_SIZES[-1] + 1)
-    eigenvalues = np.linalg.eigvalsh(K)[::-1][index - 1]
-    return -float(np.polyfit(np.log(index), np.log(eigenvalues), 1)[0])
+    return -float(np.polyfit(np.log(index), np.log(spectrum.eigenvalues[index - 1]), 1)[0])
 
 
 def _stacked(prefix: str, estimates: list[experiment.ExponentEstimate]) -> dict[str, np.ndarray]:
@@ -170,7 +172,7 @@ _ROOTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6)
 def _digits_curve_cell(*, kernel: str, backend: str, device: str, **cell: Any) -> experiment.KernelPopulationResult:
     """One point of a sweep over kernels: regressions on digits for several ridges."""
     return experiment.simulate_kernel_population(
-        *digits_kernel(kernel), backend=arrays.backend(backend, device), **cell
+        *_digits_kernel(kernel), backend=arrays.backend(backend, device), **cell
     )
 
 
