@@ -12,6 +12,7 @@ from theorylab import arrays, datasets
 from theorylab.claims import Agreement, Conditions, Outcome, claim
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import run_sweep
+from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = ["digits_fitting_ratio", "powerlaw_exponents"]
 
