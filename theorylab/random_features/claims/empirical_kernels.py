@@ -70,7 +70,7 @@ def kernel_convergence(conditions: Conditions) -> Outcome:
     cells = [
         {
             "activation": activation,
-            "n_points": conditions.choose(quick=200, full=1797),
+            "n_points": conditions.choose(quick=100, full=1797),
             "variant": variant,
             "n_features": int(k),
             "n_trials": conditions.choose(quick=24, full=40),

@@ -242,8 +242,8 @@ _HARDER = (
 def harder_than_gaussian(conditions: Conditions) -> Outcome:
     """Breast cancer with inputs up to tens of standard deviations out, and 300 of 600 digits."""
     cells = [_cell(conditions, data, "relu", n, k, (0.1,)) for data, n, k, _ in _HARDER]
-    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=50, full=500)} for cell in cells])
-    model_cells = [{**cell, "n_trials": conditions.choose(quick=32, full=300)} for cell in cells]
+    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=40, full=500)} for cell in cells])
+    model_cells = [{**cell, "n_trials": conditions.choose(quick=28, full=300)} for cell in cells]
     model = mean_and_error(run_sweep(conditions, _model_cell, model_cells), "heldout_mse")
     predicted = _predicted(cells)["heldout_mse"]
     least = np.array([[least] for *_, least in _HARDER])
