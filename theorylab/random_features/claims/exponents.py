@@ -12,7 +12,6 @@ from theorylab import arrays, datasets
 from theorylab.claims import Agreement, Conditions, Outcome, claim
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import run_sweep
-from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = ["digits_fitting_ratio", "powerlaw_exponents"]
 
@@ -111,8 +110,8 @@ def powerlaw_exponents(conditions: Conditions) -> Outcome:
             label="error of pure noise, digits",
         )
 
-    spectra = {kernel: KernelSpectrum.from_gram(*_digits_kernel(kernel)) for kernel in _KERNELS}
-    slopes = {kernel: _spectrum_slope(spectrum) for kernel, spectrum in spectra.items()}
+    eigenvalues = np.stack([np.linalg.eigvalsh(_digits_kernel(kernel)[0])[::-1] for kernel in _KERNELS])
+    slopes = [_spectrum_slope(values) for values in eigenvalues]
     return Outcome(
         evidence=[
             recovered("alpha", alpha, "alpha"),
@@ -121,7 +120,7 @@ def powerlaw_exponents(conditions: Conditions) -> Outcome:
             on_digits([e.alpha for e in digits.values()], [e.alpha_standard_error for e in digits.values()]),
         ],
         controls={
-            "spectrum_slope": on_digits(list(slopes.values()), [0.0] * len(slopes)),
+            "spectrum_slope": on_digits(slopes, [0.0] * len(slopes)),
             "error_slope": recovered("beta", beta - 1.0, "beta"),
             "no_amplification": on_digits([1.0] * len(slopes), [0.0] * len(slopes)),
         },
@@ -131,9 +130,8 @@ def powerlaw_exponents(conditions: Conditions) -> Outcome:
             **_stacked("synthetic", synthetic),
             "digits_sizes": np.array(_DIGITS_SIZES),
             **_stacked("digits", list(digits.values())),
-            "spectrum_slope": np.array(list(slopes.values())),
-            "digits_eigenvalues": np.stack([spectrum.eigenvalues for spectrum in spectra.values()]),
-            "digits_coefficients_sq": np.stack([spectrum.coefficients_sq for spectrum in spectra.values()]),
+            "spectrum_slope": np.array(slopes),
+            "digits_eigenvalues": eigenvalues / eigenvalues.shape[1],
         },
     )
 
@@ -144,10 +142,10 @@ def _mean_noise_error(estimate: experiment.ExponentEstimate) -> tuple[float, flo
     return float(means.mean()), float(means.std(ddof=1)) / math.sqrt(means.size)
 
 
-def _spectrum_slope(spectrum: KernelSpectrum) -> float:
-    """Decay of the eigenvalues over the indices that the training sets have as sizes."""
+def _spectrum_slope(eigenvalues: np.ndarray) -> float:
+    """Decay of a spectrum over the indices that the training sets have as sizes."""
     index = np.arange(_DIGITS_SIZES[0], _DIGITS_SIZES[-1] + 1)
-    return -float(np.polyfit(np.log(index), np.log(spectrum.eigenvalues[index - 1]), 1)[0])
+    return -float(np.polyfit(np.log(index), np.log(eigenvalues[index - 1]), 1)[0])
 
 
 def _stacked(prefix: str, estimates: list[experiment.ExponentEstimate]) -> dict[str, np.ndarray]:
