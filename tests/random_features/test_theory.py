@@ -367,6 +367,12 @@ def test_whatever_is_wrong_is_refused_by_name(name, value):
         risk_estimate(ISOTROPIC, **arguments)
 
 
+@pytest.mark.parametrize("function", [risk_estimate, effective_regularization, optimal_ridge])
+def test_a_spectrum_is_asked_for(function):
+    with pytest.raises(TypeError, match="spectrum must be a KernelSpectrum or a TabulatedSpectrum; got list"):
+        function([1.0, 0.5], 10)
+
+
 def test_path_refusals():
     with pytest.raises(ValueError, match="gammas must be at least the effective ridge of zero ridge"):
         risk_path(ISOTROPIC, 150, 100, 0.0, [1.0])

@@ -62,6 +62,11 @@ def problems_of(
     spectrum: SpectralFunctions, n: Any, k: Any, ridge: Any, noise: Any, population: float | None = None
 ) -> Problems:
     """Check the arguments of the public functions and broadcast them to one flat batch."""
+    if not hasattr(spectrum, "spectral_sums"):
+        raise TypeError(
+            f"spectrum must be a KernelSpectrum or a TabulatedSpectrum; got {type(spectrum).__name__}. "
+            "Make one with KernelSpectrum(eigenvalues, coefficients_sq)."
+        )
     n = validation.check_array("n_samples", n, exclusive_minimum=0.0, allow_infinite=True)
     k = validation.check_array("n_features", k, exclusive_minimum=0.0, allow_infinite=True)
     ridge = validation.check_array("ridge", ridge, minimum=0.0)
