@@ -16,7 +16,7 @@ from theorylab.random_features.claims._simulation import run_sweep
 __all__ = ["digits_fitting_ratio", "powerlaw_exponents"]
 
 #: True exponents of the synthetic problems.
-_EXPONENTS = ((1.5, 1.5), (1.2, 1.4), (1.5, 2.5))
+_EXPONENTS = ((1.5, 1.5), (1.2, 1.4), (2.0, 2.5))
 _KERNELS = ("relu", "erf", "laplace")
 #: Sizes of the training sets of digits: what one decade of a population of 1797 allows.
 _DIGITS_SIZES = (100, 160, 250, 400, 630, 1000)
