@@ -87,5 +87,7 @@ def optimal_ridge_digits(conditions: Conditions) -> Outcome:
             "measured_mse": mean,
             "standard_error_mse": grid.standard_error,
             "predicted_mse": correct,
+            "predicted_ridge": theory.optimal_ridge(grid.spectrum, n[..., 0], k[..., 0])[0],
+            "kernel_ridge": theory.optimal_ridge(grid.spectrum, n[:, 0, 0])[0],
         },
     )
