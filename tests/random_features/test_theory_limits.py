@@ -160,7 +160,17 @@ class TestInfiniteSpectrum:
         assert float(df1) == pytest.approx(1e5, rel=1e-12)
 
 
-def test_no_modes_listed_without_power_is_zero_error():
+@pytest.mark.parametrize(("n", "k", "ridge"), [(40, 60, 0.01), (60, 40, 0.0), (40, math.inf, 3.0)])
+def test_fields_of_the_solution_are_sums_at_its_effective_ridge(n, k, ridge):
+    solved = effective_regularization(POWER_LAW, n, k, ridge)
+    z, q = POWER_LAW.degrees_of_freedom(solved.gamma)
+    assert float(solved.df1) == pytest.approx(float(z), rel=1e-13)
+    assert float(solved.df2) == pytest.approx(float(q), rel=1e-12)
+    assert float(solved.sample_gap) == pytest.approx(n - float(z), rel=1e-10, abs=1e-12)
+    assert float(solved.feature_gap) == pytest.approx(k - float(z), rel=1e-10, abs=1e-12)
+
+
+def test_a_target_of_zero_without_noise_is_learned():
     assert float(risk_estimate(KernelSpectrum([1.0, 0.5]), 10, 20, 0.3).test_mse) == 0.0
 
 
