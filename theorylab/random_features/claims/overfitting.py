@@ -18,8 +18,9 @@ __all__ = ["near_interpolation", "obligatory_overfitting"]
 _ALPHA = 1.5
 #: Fitting ratios at which interpolation has to win where the threshold says so.
 _RATIOS = (0.0, 0.0025, 0.01, 0.04, 0.16, 0.36)
-#: beta and relative noise: below the threshold, beyond it, and beta < alpha, where a ridge helps without noise.
-_POINTS = [(2.5, 0.0), (2.5, 1.0), (3.0, 1.5), (2.5, 3.0), (1.5, 1.0), (1.2, 0.0), (1.35, 0.0)]
+#: beta and relative noise: below the threshold, beyond it (the first by less than a factor alpha), and beta < alpha,
+#: where a ridge helps without noise.
+_POINTS = [(2.5, 0.0), (2.5, 1.0), (3.0, 1.5), (2.5, 1.8), (2.5, 3.0), (1.5, 1.0), (1.2, 0.0), (1.35, 0.0)]
 _GRID = list(itertools.product((1.1, 1.3, 2.0, 2.75, 3.25), (0.0, 0.5, 1.0, 2.0, 4.0)))
 #: Samples of the exact sums that stand for the limit.
 _MANY = 1e5
