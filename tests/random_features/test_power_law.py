@@ -67,7 +67,9 @@ class TestRisk:
                 power = mpmath.gamma(2 - s) * mpmath.gamma(s)
                 constant = mpmath.gamma(1 - 1 / mpmath.mpf(alpha)) * mpmath.gamma(1 + 1 / mpmath.mpf(alpha))
                 expected = float(power * (constant / 50) ** (mpmath.mpf(beta) - 1))
+                kappa = float((constant / 50) ** mpmath.mpf(alpha))
             assert float(powerlaw_test_mse(alpha, beta, 50, 0.0)) == pytest.approx(expected, rel=1e-11)
+            assert float(powerlaw_effective_ridge(alpha, 50)) == pytest.approx(kappa, rel=1e-11)
 
     def test_interpolated_noise_is_amplified_by_alpha(self):
         noise = powerlaw_test_mse(1.7, 2.0, 1e9, 0.0, [0.0, 1.0])

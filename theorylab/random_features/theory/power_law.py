@@ -340,11 +340,11 @@ def _optimal_log_odds(xp: Any, alpha: Any, beta: Any, noise: Any) -> tuple[Any, 
     The equation's left side is convex and decreasing in r: the tangent at r = 0 meets zero below the root, the chord to
     r = 1 above it.
     """
-    excess = alpha - beta + alpha * (alpha - 1.0) * noise
-    interior = (excess > 0.0) & (noise > (beta - alpha) / (alpha * (alpha - 1.0)))
-    noise = xp.where(interior, noise, 1.0 + 2.0 * beta / (alpha * (alpha - 1.0)))  # any problem that has a root
+    threshold = (beta - alpha) / (alpha * (alpha - 1.0))
+    interior = noise > threshold
+    noise = xp.where(interior, noise, xp.abs(threshold) + 1.0)  # any problem that has a root
     weight = alpha * (alpha - 1.0) * noise
-    excess = alpha - beta + weight
+    excess = alpha * (alpha - 1.0) * (noise - threshold)
     chord = excess / (alpha * (beta - 1.0))
     tangent = chord / (1.0 + (alpha - 1.0) * noise)
 
