@@ -89,7 +89,7 @@ def _cell(conditions: Conditions, data: str, kernel: str, n: int, k: float, fact
     curve = _curve(data, kernel).at([n], [k], [1.0])
     # Where interpolation is predicted to be best, the factors refer to a small ridge.
     best = max(float(curve.optimal_ridge[0, 0]), 1e-4 * curve.spectrum.trace)
-    trials = conditions.choose(quick=10 if data == "digits" else 24, full=200)
+    trials = conditions.choose(quick=10 if data == "digits" else 40, full=200)
     ridges = tuple(best * factor for factor in factors)
     return {"data": data, "kernel": kernel, "n_samples": n, "n_features": k, "ridges": ridges, "n_trials": trials}
 
@@ -242,7 +242,7 @@ _HARDER = (
 def harder_than_gaussian(conditions: Conditions) -> Outcome:
     """Breast cancer with inputs up to tens of standard deviations out, and 300 of 600 digits."""
     cells = [_cell(conditions, data, "relu", n, k, (0.1,)) for data, n, k, _ in _HARDER]
-    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=40, full=500)} for cell in cells])
+    real = _train(conditions, [{**cell, "n_trials": conditions.choose(quick=64, full=500)} for cell in cells])
     model_cells = [{**cell, "n_trials": conditions.choose(quick=28, full=300)} for cell in cells]
     model = mean_and_error(run_sweep(conditions, _model_cell, model_cells), "heldout_mse")
     predicted = _predicted(cells)["heldout_mse"]
