@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -147,7 +148,8 @@ def find_root(
         x = xp.where(done, root, bracket.point(fraction))
         value, slope = evaluate(x)
         require_numbers(xp, x, value)
-        last_step = xp.abs(x - bracket.near)
+        # none before the first, which may go all the way to a root beside an end
+        last_step = xp.abs(x - bracket.near) if iteration > 1 else xp.full_like(x, math.inf)
         bracket.insert(x, value)
         close = xtol * xp.maximum(xp.abs(x), scale) + 4.0 * _TINY
         found = (value == 0.0) | (bracket.width() <= 2.0 * close)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from theorylab.random_features.experiment import (
-    fit_ridge,
+    fit_random_feature_ridge,
     random_features,
     simulate_gaussian_features,
     simulate_gaussian_population,
@@ -23,7 +23,7 @@ class TestFit:
     def test_weights_are_those_of_scikit_learn(self, shape):
         features, y = self.rng.standard_normal(shape), self.rng.standard_normal((shape[0], 2))
         ridges = np.array([0.01, 1.0, 30.0])
-        weights = fit_ridge(features, y, ridges).weights
+        weights = fit_random_feature_ridge(features, y, ridges).weights
         assert weights.shape == (shape[1], 3, 2)
         for i, ridge in enumerate(ridges):
             reference = Ridge(alpha=ridge, fit_intercept=False).fit(features, y)
@@ -32,30 +32,30 @@ class TestFit:
     @pytest.mark.parametrize("shape", [(30, 12), (12, 30)])
     def test_zero_ridge_is_the_minimum_norm_solution(self, shape):
         features, y = self.rng.standard_normal(shape), self.rng.standard_normal(shape[0])
-        weights = fit_ridge(features, y, [0.0]).weights[:, 0, 0]
+        weights = fit_random_feature_ridge(features, y, [0.0]).weights[:, 0, 0]
         np.testing.assert_allclose(weights, np.linalg.pinv(features) @ y, rtol=1e-9, atol=1e-12)
 
     def test_rank_deficient_features(self):
         features = self.rng.standard_normal((10, 2)) @ self.rng.standard_normal((2, 6))
         y = self.rng.standard_normal(10)
-        weights = fit_ridge(features, y, [0.0]).weights[:, 0, 0]
+        weights = fit_random_feature_ridge(features, y, [0.0]).weights[:, 0, 0]
         np.testing.assert_allclose(weights, np.linalg.pinv(features, rcond=1e-10) @ y, rtol=1e-8)
 
     @pytest.mark.parametrize("shape", [(9, 5), (5, 9)])
     def test_inverse_trace(self, shape):
         features = self.rng.standard_normal(shape)
-        found = fit_ridge(features, np.ones(shape[0]), [0.3]).inverse_trace
+        found = fit_random_feature_ridge(features, np.ones(shape[0]), [0.3]).inverse_trace
         expected = np.trace(np.linalg.inv(features @ features.T + 0.3 * np.eye(shape[0])))
         assert float(found[0]) == pytest.approx(expected)
 
     def test_inverse_trace_of_a_singular_kernel(self):
-        assert math.isinf(fit_ridge(np.ones((3, 1)), np.ones(3), [0.0]).inverse_trace[0])
+        assert math.isinf(fit_random_feature_ridge(np.ones((3, 1)), np.ones(3), [0.0]).inverse_trace[0])
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="ridges must"):
-            fit_ridge(np.ones((3, 2)), np.ones(3), [-1.0])
+            fit_random_feature_ridge(np.ones((3, 2)), np.ones(3), [-1.0])
         with pytest.raises(ValueError, match="y must be as long as features"):
-            fit_ridge(np.ones((3, 2)), np.ones(4), [1.0])
+            fit_random_feature_ridge(np.ones((3, 2)), np.ones(4), [1.0])
 
 
 class TestFeatures:

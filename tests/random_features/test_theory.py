@@ -67,11 +67,12 @@ def test_against_forty_digits(n, k, ridge):
     power = rng.uniform(0.0, 1.0, 120) * np.arange(1, 121) ** -1.3
     gamma, kappa, test, train = coupled_equations(eigenvalues, power, n, k, ridge, 0.3)
     spectrum = KernelSpectrum(eigenvalues, power)
-    risk = risk_estimate(spectrum, n, k, ridge, 0.3)
-    assert float(risk.gamma) == pytest.approx(gamma, rel=1e-12)
-    assert float(risk.kappa) == pytest.approx(kappa, rel=1e-10)
-    assert float(risk.test_mse) == pytest.approx(test, rel=1e-11)
-    assert float(risk.train_mse) == pytest.approx(train, rel=1e-10)
+    for source, tolerance in ((spectrum, 1e-12), (spectrum.tabulate(), 1e-10)):
+        risk = risk_estimate(source, n, k, ridge, 0.3)
+        assert float(risk.gamma) == pytest.approx(gamma, rel=tolerance)
+        assert float(risk.kappa) == pytest.approx(kappa, rel=tolerance)
+        assert float(risk.test_mse) == pytest.approx(test, rel=tolerance)
+        assert float(risk.train_mse) == pytest.approx(train, rel=tolerance)
 
 
 class TestAnchors:
@@ -169,11 +170,12 @@ class TestLimits:
                 assert float(batch.train_mse[i, j]) == pytest.approx(float(one.train_mse), rel=1e-12)
 
     def test_blocks_are_invisible(self, monkeypatch):
-        from theorylab.random_features.theory import _self_consistency
+        from theorylab.random_features.problem import _spectral_sums
 
         ridges = np.geomspace(1e-6, 1e2, 23)
         whole = risk_estimate(self.spectrum, 40, 30, ridges, 0.1)
-        monkeypatch.setattr(_self_consistency, "_BLOCK_SIZE", 1200)
+        monkeypatch.setattr(_spectral_sums, "_BLOCK", 1200)
+        monkeypatch.setattr(_spectral_sums, "_BLOCK_LEVELS", 170)
         parts = risk_estimate(self.spectrum, 40, 30, ridges, 0.1)
         np.testing.assert_allclose(parts.test_mse, whole.test_mse, rtol=1e-13)
 
@@ -363,6 +365,12 @@ def test_whatever_is_wrong_is_refused_by_name(name, value):
     arguments = {"n_samples": 100, "n_features": 50, "ridge": 0.1, "noise_variance": 0.2, name: value}
     with pytest.raises((ValueError, TypeError), match=f"^{name} must "):
         risk_estimate(ISOTROPIC, **arguments)
+
+
+@pytest.mark.parametrize("function", [risk_estimate, effective_regularization, optimal_ridge])
+def test_a_spectrum_is_asked_for(function):
+    with pytest.raises(TypeError, match="spectrum must be a KernelSpectrum or a TabulatedSpectrum; got list"):
+        function([1.0, 0.5], 10)
 
 
 def test_path_refusals():

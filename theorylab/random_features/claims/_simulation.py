@@ -28,8 +28,10 @@ __all__ = [
     "TRAIN_BIAS",
     "TRAIN_RESOLUTION",
     "Cells",
+    "nested_cell",
     "run_sweep",
     "simulate",
+    "simulate_cell",
     "spectrum_of",
 ]
 
@@ -95,11 +97,16 @@ def spectrum_of(kind: str, *arguments: Any) -> KernelSpectrum:
     return KernelSpectrum.power_law(*arguments) if kind == "power_law" else KernelSpectrum(*arguments)
 
 
-def _simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.SimulationResult:
+def simulate_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.SimulationResult:
     """One point of a sweep: plain arguments in, trials out."""
     return experiment.simulate_gaussian_features(
         spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell
     )
+
+
+def nested_cell(*, spectrum: tuple[Any, ...], backend: str, device: str, **cell: Any) -> experiment.NestedResult:
+    """One point of a sweep over nested simulations: plain arguments in, trials out."""
+    return experiment.simulate_nested(spectrum_of(*spectrum), backend=arrays.backend(backend, device), **cell)
 
 
 def run_sweep(
@@ -149,7 +156,7 @@ def simulate(
         }
         for (n, k), row in zip(cells, ridges.tolist(), strict=True)
     ]
-    results = run_sweep(conditions, _simulate_cell, points)
+    results = run_sweep(conditions, simulate_cell, points)
     names = ("test_mse", "train_mse", "gcv", "kappa")
     trials = np.array([[point["n_trials"]] for point in points])
     spread = {name: np.stack([result[name].std(axis=0, ddof=1) for result in results]) for name in names}

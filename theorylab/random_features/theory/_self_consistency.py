@@ -1,45 +1,29 @@
-"""The self-consistent equation: batches of problems, the spectrum's four sums, and the root."""
+"""The self-consistent equation: batches of problems, and the root."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from theorylab import arrays, numerics, validation
-from theorylab.random_features.problem import KernelSpectrum
+from theorylab.random_features.problem import SpectralFunctions, SpectralSums
 
 __all__ = [
     "Problems",
-    "Sums",
     "finite",
     "gaps",
     "kappa_of",
-    "positive_levels",
     "problems_of",
     "quotient",
     "share",
     "smaller_gap",
     "solve",
-    "spectral_sums",
 ]
 
-#: By how much the bracket of log(gamma) reaches beyond the bounds.
-_ROOM = 5.0
-#: Entries of one (problems x levels) block: what stays in a core's cache, four times as fast as blocks of 16 MB, and
-#: 16 MB where a device wants large ones.
-_BLOCK_SIZE, _DEVICE_BLOCK_SIZE = 8_192, 2_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Sums:
-    """The four functions of gamma through which everything depends on the spectrum."""
-
-    df1: Any  # z = sum s
-    variance: Any  # c = sum s (1 - s)
-    bias: Any  # sum (1 - s)^2 v^2
-    mixed: Any  # sum s (1 - s) v^2
+#: By how much the bracket of log(gamma) reaches beyond its bounds, for rounding.
+_ROOM = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,32 +38,42 @@ class Problems:
     population: float
     shape: tuple[int, ...]
 
-    @property
+    @functools.cached_property
     def relative_distance(self) -> Any:
         """|n - k| / k: 1 for infinitely many features."""
         xp, finite_k = self.xp, finite(self.xp, self.k)
         return xp.where(xp.isinf(self.k), xp.ones_like(finite_k), xp.abs(self.n - finite_k) / finite_k)
 
-    @property
+    @functools.cached_property
     def interpolation(self) -> Any:
         """min(n, k), which df1 reaches without ridge."""
         return self.xp.minimum(self.n, self.k)
+
+    @functools.cached_property
+    def gapless(self) -> Any:
+        """1 at n = k without ridge, where both gaps are zero, else 0."""
+        return self.xp.astype((self.relative_distance == 0.0) & (self.ridge == 0.0), self.xp.float64)
 
     def unflatten(self, values: Any) -> Any:
         return self.xp.reshape(values, self.shape)
 
 
 def problems_of(
-    spectrum: KernelSpectrum, n: Any, k: Any, ridge: Any, noise: Any, population: float | None = None
+    spectrum: SpectralFunctions, n: Any, k: Any, ridge: Any, noise: Any, population: float | None = None
 ) -> Problems:
     """Check the arguments of the public functions and broadcast them to one flat batch."""
+    if not hasattr(spectrum, "spectral_sums"):
+        raise TypeError(
+            f"spectrum must be a KernelSpectrum or a TabulatedSpectrum; got {type(spectrum).__name__}. "
+            "Make one with KernelSpectrum(eigenvalues, coefficients_sq)."
+        )
     n = validation.check_array("n_samples", n, exclusive_minimum=0.0, allow_infinite=True)
     k = validation.check_array("n_features", k, exclusive_minimum=0.0, allow_infinite=True)
     ridge = validation.check_array("ridge", ridge, minimum=0.0)
     noise = validation.check_array("noise_variance", noise, minimum=0.0)
     size = spectrum.population_size if population is None else population
     size = validation.check_number("population_size", size, minimum=1.0, allow_infinite=True)
-    xp, values = arrays.promote(n, k, ridge, noise, like=spectrum.eigenvalues)
+    xp, values = arrays.promote(n, k, ridge, noise, like=spectrum.like)
     n, k, ridge, noise = xp.broadcast_arrays(*values)
     if bool(xp.any(xp.isinf(n) & xp.isinf(k))):
         raise ValueError(
@@ -94,7 +88,7 @@ def problems_of(
     return Problems(xp, n, k, ridge, noise, size, shape)
 
 
-def _check_population(spectrum: KernelSpectrum, size: float, noise: float) -> None:
+def _check_population(spectrum: SpectralFunctions, size: float, noise: float) -> None:
     if spectrum.n_modes > size:
         raise ValueError(
             f"population_size must be at least the number of modes, {spectrum.n_modes:g}; got {size:g}. "
@@ -107,89 +101,73 @@ def _check_population(spectrum: KernelSpectrum, size: float, noise: float) -> No
         )
 
 
-def solve(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, int]:
+def solve(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, int]:
     """Effective ridge gamma: the root in log(gamma) of log((z + s) / m), which is monotone, inside a sure bracket."""
     xp = problems.xp
-    # Without ridge and with no more modes than min(n, k), every mode is learned and gamma is zero.
-    learned_all = (problems.ridge == 0.0) & (spectrum.n_modes <= problems.interpolation)
+    # Without ridge, or with infinitely many samples, all of no more modes than min(n, k) are learned: gamma is zero.
+    no_ridge = (problems.ridge == 0.0) | xp.isinf(problems.n)
+    learned_all = no_ridge & (spectrum.n_modes <= problems.interpolation)
     if bool(xp.all(learned_all)):
         return xp.zeros_like(problems.ridge), 0
-    solvable = dataclasses.replace(problems, ridge=xp.where(learned_all, xp.ones_like(problems.ridge), problems.ridge))
-    lower, upper = (xp.log(bound) for bound in _bounds(spectrum, solvable))
+    solvable = dataclasses.replace(
+        problems,
+        n=xp.where(learned_all, problems.interpolation, problems.n),
+        ridge=xp.where(learned_all, xp.ones_like(problems.ridge), problems.ridge),
+    )
+    lower, guess, upper = (xp.log(bound) for bound in _bounds(spectrum, solvable))
 
     def equation(log_gamma: Any) -> tuple[Any, Any]:
         gamma = xp.exp(log_gamma)
-        sums = spectral_sums(spectrum, gamma, power=False)
-        gap, slope = smaller_gap(solvable, gamma, sums)
+        sums = spectrum.spectral_sums(gamma, power=False)
+        gap, slope = _gap_and_slope(solvable, gamma, sums)
         total = sums.df1 + gap
         return xp.log(total / solvable.interpolation), (slope - sums.variance) / total
 
-    # The bounds are sharp, so the search starts between them; its bracket is wider, for rounding where they meet.
-    start = 0.5 * (lower + upper)
-    found = numerics.find_root(equation, lower - _ROOM, upper + _ROOM, derivative=True, start=start)
+    # The bracket is a little wider than the bounds, for rounding where they meet.
+    found = numerics.find_root(equation, lower - _ROOM, upper + _ROOM, derivative=True, start=guess)
     return xp.where(learned_all, xp.zeros_like(lower), xp.exp(found.root)), found.n_iterations
 
 
-def _bounds(spectrum: KernelSpectrum, problems: Problems) -> tuple[Any, Any]:
-    """Bounds of gamma: z <= m and each level's share of it from below, z <= trace / gamma from above."""
-    xp, m = problems.xp, problems.interpolation
-    levels = positive_levels(spectrum)
-    values, counts = spectrum.eigenvalues[:levels], spectrum.multiplicities[:levels]
-    cumulated = values * xp.cumulative_sum(counts)
+def _bounds(spectrum: SpectralFunctions, problems: Problems) -> tuple[Any, Any, Any]:
+    """Bounds of gamma, and a guess between them that is right for large ridge and for none.
 
-    def best_level(part: slice) -> Any:
-        return xp.max(cumulated / m[part, None] - values, axis=1)
-
-    by_level = _in_blocks(xp, best_level, m.shape[0], levels)
-    lower = xp.maximum(problems.ridge / problems.n, xp.maximum(by_level, spectrum.tail_trace / m))
-    upper = spectrum.trace / problems.n + spectrum.trace / problems.k + problems.ridge / problems.n
-    return lower, xp.maximum(upper, lower)
-
-
-def spectral_sums(spectrum: KernelSpectrum, gamma: Any, *, power: bool = True) -> Sums:
-    """The sums at each gamma, shape (B,); without those of the power if the equation alone is to be solved.
-
-    gamma = 0 is allowed where there is no tail.
+    From below z <= min(n, k) and n - z <= n, from above z <= trace / gamma and z <= number of modes.
     """
-    xp = arrays.namespace(gamma)
-    levels = positive_levels(spectrum)
-    values, counts = spectrum.eigenvalues[:levels], spectrum.multiplicities[:levels]
-    coefficients = spectrum.coefficients_sq[:levels]
-
-    def sums(part: slice) -> Any:
-        column = gamma[part, None]
-        total = values + column
-        learned, lost = values / total, column / total
-        both = learned * lost
-        spectral = [learned @ counts, both @ counts]
-        return xp.stack([*spectral, lost**2 @ coefficients, both @ coefficients] if power else spectral)
-
-    df1, variance, *of_power = xp.unstack(_in_blocks(xp, sums, gamma.shape[0], levels, axis=1))
-    if spectrum.tail_trace > 0.0:
-        df1, variance = df1 + spectrum.tail_trace / gamma, variance + spectrum.tail_trace / gamma
-    if not power:
-        return Sums(df1, variance, xp.zeros_like(df1), xp.zeros_like(df1))
-    bias, mixed = of_power
-    # Power on modes with eigenvalue zero and on the tail is never learned.
-    bias = bias + float(xp.sum(spectrum.coefficients_sq[levels:])) + spectrum.tail_power
-    return Sums(df1, variance, bias, mixed)
+    xp, n, k = problems.xp, problems.n, problems.k
+    ridgeless, overridged = spectrum.smallest_gamma(problems.interpolation), problems.ridge / n
+    lower = xp.maximum(ridgeless, overridged)
+    upper = spectrum.trace / n + spectrum.trace / k + overridged
+    guess = xp.maximum(ridgeless, xp.zeros_like(ridgeless)) + overridged
+    if math.isfinite(spectrum.n_modes):
+        fewer_modes = problems.interpolation > spectrum.n_modes
+        spare = (1.0 - spectrum.n_modes / n) * (1.0 - spectrum.n_modes / k)
+        all_learned = overridged / xp.where(fewer_modes, spare, xp.ones_like(spare))
+        upper = xp.where(fewer_modes, xp.minimum(upper, all_learned), upper)
+        guess = xp.where(fewer_modes, upper, guess)
+    return lower, guess, xp.maximum(upper, lower)
 
 
-def smaller_gap(problems: Problems, gamma: Any, sums: Sums) -> tuple[Any, Any]:
-    """Smaller of n - z and k - z that the equation asks for, and its derivative by log(gamma).
+def _gap_and_slope(problems: Problems, gamma: Any, sums: SpectralSums) -> tuple[Any, Any]:
+    """Smaller of n - z and k - z that the equation asks for at gamma > 0, and its derivative by log(gamma).
 
     Both gaps together satisfy (n - z)(k - z) = k * pull with pull = ridge (1 - z/N) / gamma.  Divided by k, so that
     k = inf (gap = pull) and n = inf (gap = 0) are no special cases.
     """
+    per_mode = problems.ridge / gamma
+    pull = per_mode * (1.0 - sums.df1 / problems.population)
+    distance, gapless = problems.relative_distance, problems.gapless
+    root = problems.xp.sqrt(distance * distance + 4.0 / problems.k * pull) + gapless  # so that 0 / 0 is 0
+    gap = 2.0 * pull / (distance + root)
+    return gap, (per_mode * sums.variance / problems.population - pull) / root
+
+
+def smaller_gap(problems: Problems, gamma: Any, sums: SpectralSums) -> Any:
+    """Smaller of n - z and k - z at a solution; never a difference of large numbers."""
     xp = problems.xp
-    pull = quotient(xp, problems.ridge * (1.0 - sums.df1 / problems.population), gamma)
-    distance = problems.relative_distance
-    root = xp.sqrt(distance**2 + 4.0 * pull / problems.k)
-    gap = quotient(xp, 2.0 * pull, distance + root)
+    positive = gamma > 0.0
+    gap, _ = _gap_and_slope(problems, xp.where(positive, gamma, xp.ones_like(gamma)), sums)
     # With gamma = 0 (no ridge, fewer modes than min(n, k)) the equation says 0 = 0 and the gap is what is left.
-    gap = xp.where(gamma > 0.0, gap, problems.interpolation - sums.df1)
-    pull_slope = quotient(xp, problems.ridge * sums.variance, gamma) / problems.population - pull
-    return gap, quotient(xp, pull_slope, root)
+    return xp.where(positive, gap, problems.interpolation - sums.df1)
 
 
 def gaps(problems: Problems, smaller: Any) -> tuple[Any, Any]:
@@ -204,20 +182,6 @@ def gaps(problems: Problems, smaller: Any) -> tuple[Any, Any]:
 def kappa_of(problems: Problems, gamma: Any, feature_gap: Any) -> Any:
     """Effective ridge of the empirical kernel, gamma (1 - z/k)."""
     return gamma * share(problems.xp, feature_gap, problems.k)
-
-
-def positive_levels(spectrum: KernelSpectrum) -> int:
-    """Number of levels with a positive eigenvalue; they come first."""
-    xp = arrays.namespace(spectrum.eigenvalues)
-    return int(xp.count_nonzero(spectrum.eigenvalues))
-
-
-def _in_blocks(xp: Any, function: Callable[[slice], Any], n_problems: int, n_levels: int, axis: int = 0) -> Any:
-    """Concatenate `function` over slices of the batch; no (problems x levels) block outgrows cache or memory."""
-    entries = _BLOCK_SIZE if xp is arrays.backend("numpy").xp else _DEVICE_BLOCK_SIZE
-    size = max(1, entries // n_levels)
-    parts = [function(slice(start, min(start + size, n_problems))) for start in range(0, n_problems, size)]
-    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
 
 
 def finite(xp: Any, values: Any) -> Any:

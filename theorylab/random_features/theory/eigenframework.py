@@ -35,10 +35,9 @@ import dataclasses
 import math
 from typing import Any
 
-from theorylab.random_features.problem import KernelSpectrum
+from theorylab.random_features.problem import SpectralFunctions, SpectralSums
 from theorylab.random_features.theory._self_consistency import (
     Problems,
-    Sums,
     finite,
     gaps,
     kappa_of,
@@ -47,7 +46,6 @@ from theorylab.random_features.theory._self_consistency import (
     share,
     smaller_gap,
     solve,
-    spectral_sums,
 )
 
 __all__ = [
@@ -120,7 +118,7 @@ class RiskEstimate:
 
 
 def effective_regularization(
-    spectrum: KernelSpectrum, n_samples: Any, n_features: Any = math.inf, ridge: Any = 0.0
+    spectrum: SpectralFunctions, n_samples: Any, n_features: Any = math.inf, ridge: Any = 0.0
 ) -> EffectiveRegularization:
     r"""Solve :math:`\delta = \gamma (n - z)(1 - z/k)` for the effective ridge of every problem of a batch.
 
@@ -128,7 +126,7 @@ def effective_regularization(
 
     Parameters
     ----------
-    spectrum : KernelSpectrum
+    spectrum : KernelSpectrum or TabulatedSpectrum
         The kernel.
     n_samples, n_features : array_like
         Numbers of samples and of features, > 0; ``inf`` is allowed for one of the two (kernel ridge regression, or
@@ -154,14 +152,15 @@ def effective_regularization(
 
     Examples
     --------
+    >>> from theorylab.random_features.problem import KernelSpectrum
     >>> isotropic = KernelSpectrum([1.0], multiplicities=[300])
     >>> round(float(effective_regularization(isotropic, 150, 100).gamma), 12)
     2.0
     """
     problems = problems_of(spectrum, n_samples, n_features, ridge, 0.0)
     gamma, n_iterations = solve(spectrum, problems)
-    sums = spectral_sums(spectrum, gamma)
-    sample_gap, feature_gap = gaps(problems, smaller_gap(problems, gamma, sums)[0])
+    sums = spectrum.spectral_sums(gamma)
+    sample_gap, feature_gap = gaps(problems, smaller_gap(problems, gamma, sums))
     fields = {
         "gamma": gamma,
         "kappa": kappa_of(problems, gamma, feature_gap),
@@ -175,7 +174,7 @@ def effective_regularization(
 
 
 def risk_estimate(
-    spectrum: KernelSpectrum,
+    spectrum: SpectralFunctions,
     n_samples: Any,
     n_features: Any = math.inf,
     ridge: Any = 0.0,
@@ -187,7 +186,7 @@ def risk_estimate(
 
     Parameters
     ----------
-    spectrum : KernelSpectrum
+    spectrum : KernelSpectrum or TabulatedSpectrum
         The kernel and the target's power on its modes.
     n_samples, n_features : array_like
         Numbers of samples and of features, > 0; ``inf`` is allowed for one of the two.
@@ -218,17 +217,18 @@ def risk_estimate(
 
     Examples
     --------
+    >>> from theorylab.random_features.problem import KernelSpectrum
     >>> isotropic = KernelSpectrum([1.0], [1.0], [300])
     >>> round(float(risk_estimate(isotropic, 150, 100, noise_variance=0.2).test_mse), 12)
     2.6
     """
     problems = problems_of(spectrum, n_samples, n_features, ridge, noise_variance, population_size)
     gamma, _ = solve(spectrum, problems)
-    sums = spectral_sums(spectrum, gamma)
-    return risk_at(problems, gamma, sums, smaller_gap(problems, gamma, sums)[0])
+    sums = spectrum.spectral_sums(gamma)
+    return risk_at(problems, gamma, sums, smaller_gap(problems, gamma, sums))
 
 
-def risk_at(problems: Problems, gamma: Any, sums: Sums, smaller: Any) -> RiskEstimate:
+def risk_at(problems: Problems, gamma: Any, sums: SpectralSums, smaller: Any) -> RiskEstimate:
     r"""Risk of problems whose effective ridge is known.
 
     Parameters
@@ -237,7 +237,7 @@ def risk_at(problems: Problems, gamma: Any, sums: Sums, smaller: Any) -> RiskEst
         Flat batch.
     gamma : array, shape (B,)
         Effective ridges.
-    sums : Sums
+    sums : SpectralSums
         Spectral sums at `gamma`.
     smaller : array, shape (B,)
         Smaller of the gaps :math:`n - z` and :math:`k - z`.

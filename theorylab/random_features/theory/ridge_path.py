@@ -6,14 +6,12 @@ import math
 from typing import Any
 
 from theorylab import arrays, numerics, validation
-from theorylab.random_features.problem import KernelSpectrum
+from theorylab.random_features.problem import SpectralFunctions
 from theorylab.random_features.theory._self_consistency import (
     gaps,
     kappa_of,
-    positive_levels,
     problems_of,
     solve,
-    spectral_sums,
 )
 from theorylab.random_features.theory.eigenframework import RiskEstimate, risk_at, risk_estimate
 
@@ -24,13 +22,13 @@ _SCAN_POINTS, _SCAN_ROOM = 300, 15.0
 
 
 def risk_path(
-    spectrum: KernelSpectrum, n_samples: Any, n_features: Any, noise_variance: Any, gammas: Any
+    spectrum: SpectralFunctions, n_samples: Any, n_features: Any, noise_variance: Any, gammas: Any
 ) -> tuple[Any, RiskEstimate]:
     r"""Ridge and risk along given effective ridges: the equation read from right to left, no root finding.
 
     Parameters
     ----------
-    spectrum : KernelSpectrum
+    spectrum : KernelSpectrum or TabulatedSpectrum
         The kernel and the target's power on its modes.
     n_samples, n_features, noise_variance : array_like
         As in :func:`risk_estimate`, with a finite number of samples.
@@ -55,6 +53,7 @@ def risk_path(
 
     Examples
     --------
+    >>> from theorylab.random_features.problem import KernelSpectrum
     >>> ridges, risk = risk_path(KernelSpectrum([1.0], [1.0], [300]), 150, 100, 0.2, [2.0, 3.0])
     >>> [round(float(ridge), 12) for ridge in ridges]
     [0.0, 56.25]
@@ -64,7 +63,7 @@ def risk_path(
     xp, gamma = problems.xp, problems.ridge
     if bool(xp.any(xp.isinf(problems.n))):
         raise ValueError("n_samples must be finite; got inf. The ridge has no effect on infinitely many samples.")
-    sums = spectral_sums(spectrum, gamma)
+    sums = spectrum.spectral_sums(gamma)
     gap = problems.interpolation - sums.df1
     rounding = 1e-12 * problems.interpolation
     if bool(xp.any(gap < -rounding)):
@@ -80,13 +79,13 @@ def risk_path(
 
 
 def optimal_ridge(
-    spectrum: KernelSpectrum, n_samples: Any, n_features: Any = math.inf, noise_variance: Any = 0.0
+    spectrum: SpectralFunctions, n_samples: Any, n_features: Any = math.inf, noise_variance: Any = 0.0
 ) -> tuple[Any, RiskEstimate]:
-    """Ridge that minimises the predicted test error, and the risk there.
+    """Ridge that minimises the predicted error on points not trained on, and the risk there.
 
     Parameters
     ----------
-    spectrum : KernelSpectrum
+    spectrum : KernelSpectrum or TabulatedSpectrum
         The kernel and the target's power on its modes.
     n_samples, n_features, noise_variance : array_like
         As in :func:`risk_estimate`, with a finite number of samples; they broadcast.
@@ -105,6 +104,7 @@ def optimal_ridge(
 
     Examples
     --------
+    >>> from theorylab.random_features.problem import KernelSpectrum
     >>> ridge, _ = optimal_ridge(KernelSpectrum([1.0], [1.0], [300]), 150, noise_variance=0.2)
     >>> round(float(ridge), 3)
     60.0
@@ -112,15 +112,15 @@ def optimal_ridge(
     problems = problems_of(spectrum, n_samples, n_features, 0.0, noise_variance)
     xp = problems.xp
     start, _ = solve(spectrum, problems)
-    smallest = float(xp.min(spectrum.eigenvalues[: positive_levels(spectrum)]))
+    smallest, largest = spectrum.eigenvalue_range
     start = xp.log(xp.where(start > 0.0, start, xp.full_like(start, 1e-8 * smallest)))
 
     def test_mse(log_gamma: Any) -> Any:
         gamma = xp.maximum(xp.exp(log_gamma), xp.exp(start))  # rounding must not lead below zero ridge
-        return risk_path(spectrum, problems.n, problems.k, problems.noise, gamma)[1].test_mse
+        return _on_new_points(risk_path(spectrum, problems.n, problems.k, problems.noise, gamma)[1])
 
     # From zero ridge, far below the spectrum where every mode can be learned, to far above it.
-    step = (xp.maximum(start, xp.log(spectrum.eigenvalues[0])) + _SCAN_ROOM - start) / (_SCAN_POINTS - 1)
+    step = (xp.maximum(start, xp.full_like(start, math.log(largest))) + _SCAN_ROOM - start) / (_SCAN_POINTS - 1)
     _, (index,) = arrays.promote(list(range(_SCAN_POINTS)), like=start)
     best = xp.argmin(test_mse(start + step * index[:, None]), axis=0)
     centre = start + step * xp.take(index, best, axis=0)
@@ -128,6 +128,14 @@ def optimal_ridge(
     ridge, _ = risk_path(spectrum, problems.n, problems.k, problems.noise, xp.maximum(xp.exp(refined), xp.exp(start)))
     fitted = risk_estimate(spectrum, problems.n, problems.k, ridge, problems.noise)
     ridgeless = risk_estimate(spectrum, problems.n, problems.k, 0.0, problems.noise)
-    ridge = xp.where(ridgeless.test_mse <= fitted.test_mse, xp.zeros_like(ridge), ridge)
+    ridge = xp.where(_on_new_points(ridgeless) <= _on_new_points(fitted), xp.zeros_like(ridge), ridge)
     ridge = problems.unflatten(ridge)
     return ridge, risk_estimate(spectrum, n_samples, n_features, ridge, noise_variance)
+
+
+def _on_new_points(risk: RiskEstimate) -> Any:
+    """Error outside the training set: of a finite population held out, or of all its points where none are left."""
+    if risk.heldout_mse is None:
+        return risk.test_mse
+    xp = arrays.namespace(risk.test_mse)
+    return xp.where(xp.isnan(risk.heldout_mse), risk.test_mse, risk.heldout_mse)

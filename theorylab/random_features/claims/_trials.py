@@ -1,0 +1,30 @@
+"""Means over the trials of every point of a sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+__all__ = ["mean_and_error"]
+
+
+def mean_and_error(results: Sequence[Mapping[str, np.ndarray]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the trials (first axis) and its standard error, a row for each point; numbers of trials may differ.
+
+    Parameters
+    ----------
+    results : sequence of mappings
+        What :func:`run_sweep` returned.
+    name : str
+        Which of the measured quantities.
+
+    Returns
+    -------
+    mean, standard_error : numpy.ndarray, shape (n_points, ...)
+        On the host.
+    """
+    trials = [result[name] for result in results]
+    errors = [values.std(axis=0, ddof=1) / math.sqrt(values.shape[0]) for values in trials]
+    return np.stack([values.mean(axis=0) for values in trials]), np.stack(errors)
