@@ -6,7 +6,8 @@ PROFILE ?= quick
 TORCH   ?= torch
 JAX     ?= jax
 
-GALLERY = $(addprefix random_features/,learning_curves.svg double_descent.svg digits.svg)
+GALLERY = $(addprefix random_features/,learning_curves.svg digits.svg more_is_better.svg) \
+          $(addprefix self_distillation/,fits.svg sign_rule.svg) $(addprefix sparse_ot/,plans.svg newton_convergence.svg)
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m theorylab
@@ -33,7 +34,7 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help figures verify test format bench lab gallery backends test-backends lock clean distclean main dev
+.PHONY: help figures verify test format bench lab gallery claims backends test-backends lock clean distclean main dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -81,6 +82,9 @@ gallery: figures  ## copy the figures that the README shows to docs/gallery/
 	@for figure in $(GALLERY); do \
 	  mkdir -p docs/gallery/`dirname $$figure` && cp figures/$$figure docs/gallery/$$figure || exit 1; \
 	done
+
+claims: main  ## write docs/claims.md from the registry
+	@$(BIN)/python tools/claims_page.py
 
 backends: dev  ## add torch and JAX to .venv; TORCH=... and JAX=... name versions
 	$(call install,.venv,backends,--add '$(TORCH)' '$(JAX)',$(TORCH) $(JAX))
