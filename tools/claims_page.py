@@ -11,10 +11,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "claims.md"
 
 HEAD = """# Claims
 
-Every claim of every chapter: what it says, where it comes from, how far prediction and measurement may be apart, and the
-wrong variants that the same comparison must refute. `make claims` writes this page from the code; verdicts are measured
-anew by `make figures` and `make verify`. A claim whose *expected verdict is refuted* is a statement of the literature, or
-one that suggests itself, which does not hold.
+Every claim of every chapter: what it says, where it comes from, how far prediction and measurement may be apart, and
+the wrong variants that the same comparison must refute. `make claims` writes this page from the code; verdicts are
+measured anew by `make figures` and `make verify`. A claim whose *expected verdict is refuted* is a statement of the
+literature, or one that suggests itself, which does not hold.
 """
 
 
