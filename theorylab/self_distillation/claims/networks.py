@@ -97,8 +97,9 @@ def _all_runs(
 
 
 def _standard_error(errors: list[Any]) -> Any:
-    """Of the means over data sets, less what a data set does to all weights alike."""
-    return np.std(errors - np.mean(errors, axis=1, keepdims=True), axis=0, ddof=1) / np.sqrt(len(errors))
+    """Of the means over data sets, less what a data set does to all weights of the grid alike."""
+    own = np.mean(np.array(errors)[:, 1:], axis=1, keepdims=True)
+    return np.std(errors - own, axis=0, ddof=1) / np.sqrt(len(errors))
 
 
 def _train_students(
