@@ -53,6 +53,13 @@ class TestPrediction:
             best = curve.ridges[curve.heldout_mse[0, j].argmin()]
             assert curve.optimal_ridge[0, j] == pytest.approx(best, rel=0.01)
 
+    def test_with_all_points_trained_on_the_best_ridge_interpolates(self):
+        # optimal_ridge has no point left to hold out and falls back on the error over all points.
+        spectrum = KernelSpectrum.from_gram(rbf_kernel(X), Y)
+        ridge, risk = optimal_ridge(spectrum, 80)
+        assert float(ridge) == 0.0
+        assert float(risk.test_mse) == pytest.approx(0.0, abs=1e-12)
+
     def test_the_baseline_is_the_error_with_a_huge_ridge(self):
         curve = predict_learning_curve(X, Y, n_samples=[10], n_features=[5], ridges=[1e9])
         assert curve.baseline_mse == pytest.approx(np.mean(np.sum(Y**2, axis=1)))
