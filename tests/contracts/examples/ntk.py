@@ -1,0 +1,19 @@
+"""Calls of the theory of the neural tangent kernel; how they are written is said in ``examples/__init__.py``."""
+
+from tests.contracts.examples import Example
+from theorylab.ntk import problem
+
+EXAMPLES: dict[str, Example] = {
+    **{
+        f"ntk.dual_activation: {activation.name}": lambda asarray, activation=activation: (
+            (
+                activation,
+                asarray([1.0, 0.4, 0.0]),
+                asarray([[0.7], [1.0]]),
+                asarray([[0.3, -0.2, 0.0], [1.0, 0.1, 0.0]]),
+            ),
+            {},
+        )
+        for activation in (problem.leaky_relu(0.1), problem.erf(), problem.gelu(), problem.polynomial([0.1, 1.0, 0.5]))
+    },
+}

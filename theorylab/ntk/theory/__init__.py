@@ -1,0 +1,6 @@
+"""Predictions of the chapter: kernels of infinitely wide networks, their training dynamics, and the deep limit."""
+
+from theorylab.ntk.theory.dual import Dual, dual_activation
+from theorylab.ntk.theory.kernel import NTK, Kernels
+
+__all__ = ["NTK", "Dual", "Kernels", "dual_activation"]
