@@ -1,3 +1,5 @@
 from .problem import Activation as Activation
 from .theory import NTK as NTK
+from .theory import KernelGradientFlow as KernelGradientFlow
 from .theory import dual_activation as dual_activation
+from .theory import early_stopping_risk as early_stopping_risk

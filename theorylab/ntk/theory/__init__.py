@@ -1,6 +1,15 @@
 """Predictions of the chapter: kernels of infinitely wide networks, their training dynamics, and the deep limit."""
 
 from theorylab.ntk.theory.dual import Dual, dual_activation
+from theorylab.ntk.theory.dynamics import Ensemble, KernelGradientFlow, early_stopping_risk
 from theorylab.ntk.theory.kernel import NTK, Kernels
 
-__all__ = ["NTK", "Dual", "Kernels", "dual_activation"]
+__all__ = [
+    "NTK",
+    "Dual",
+    "Ensemble",
+    "KernelGradientFlow",
+    "Kernels",
+    "dual_activation",
+    "early_stopping_risk",
+]
