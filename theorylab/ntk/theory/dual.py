@@ -92,7 +92,7 @@ def dual_activation(activation: Activation, q1: Any, q2: Any, c: Any) -> Dual:
             f"c must be at most sqrt(q1 * q2) in magnitude; got a square that is {float(excess):.3g} larger. "
             "Pass variances and covariance of one Gaussian pair."
         )
-    q1, q2, c = xp.broadcast_arrays(q1, q2, c)
+    c = c + xp.zeros_like(q1 * q2 * c)  # in the broadcast shape, while the variances stay as small as they are
     return evaluate(xp, activation, q1, q2, c)
 
 
