@@ -168,6 +168,7 @@ def put(x: Any, index: tuple[Any, ...], values: Any) -> Any:
         or array_api_compat.is_torch_namespace(xp)
         or array_api_compat.is_cupy_namespace(xp)
     ):
+        x = xp.asarray(x)  # NumPy has scalars that are not arrays
         x[index] = values
         return x
     host = to_numpy(x).copy()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from theorylab.ntk import problem
-from theorylab.ntk.theory import NTK, DepthLimit, optimal_activation
+from theorylab.ntk.problem import optimal_activation
+from theorylab.ntk.theory import NTK, DepthLimit
 
 SINGULAR = [0.0, 0.5, 0.0, 0.5]
 DELTAS = [1e-12, 1e-8, 1e-4, 0.02, 0.3, 0.5, 0.9]

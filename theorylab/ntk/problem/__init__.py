@@ -23,11 +23,8 @@ from theorylab.ntk.problem.activations import (
     exp,
     gaussian,
     gelu,
-    hermite,
     leaky_relu,
-    monomial,
     numerical,
-    polynomial,
     probit,
     rbf,
     rectified_quadratic,
@@ -36,6 +33,7 @@ from theorylab.ntk.problem.activations import (
     sin,
     step,
 )
+from theorylab.ntk.problem.polynomials import hermite, monomial, optimal_activation, polynomial
 
 __all__ = [
     "Activation",
@@ -50,6 +48,7 @@ __all__ = [
     "leaky_relu",
     "monomial",
     "numerical",
+    "optimal_activation",
     "polynomial",
     "probit",
     "rbf",

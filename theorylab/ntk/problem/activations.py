@@ -22,11 +22,8 @@ __all__ = [
     "exp",
     "gaussian",
     "gelu",
-    "hermite",
     "leaky_relu",
-    "monomial",
     "numerical",
-    "polynomial",
     "probit",
     "rbf",
     "rectified_quadratic",
@@ -63,8 +60,8 @@ class Activation:
 
     Examples
     --------
-    >>> relu().function(arrays.backend().asarray([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
+    >>> relu()(arrays.backend().asarray([0.5, 2.0])).tolist()
+    [0.5, 2.0]
     """
 
     name: str
@@ -289,72 +286,6 @@ def rbf(gamma: float = 1.0) -> Activation:
     return Activation("rbf", lambda x: root * wave.function(x), lambda x: root * wave.derivative(x), (gamma,))
 
 
-def polynomial(coefficients: Sequence[float]) -> Activation:
-    r"""Polynomial, :math:`\sum_m c_m x^m`.
-
-    Parameters
-    ----------
-    coefficients : sequence of float
-        :math:`c_0, c_1, \dots`, at least one of them.
-
-    Returns
-    -------
-    Activation
-        Of the family "polynomial".
-    """
-    values = tuple(float(c) for c in arrays.to_numpy(validation.check_array("coefficients", coefficients, ndim=1)))
-    slopes = tuple(m * c for m, c in enumerate(values))[1:] or (0.0,)
-    return Activation("polynomial", lambda x: _horner(x, values), lambda x: _horner(x, slopes), values)
-
-
-def monomial(power: int) -> Activation:
-    r"""Power, :math:`x^p`.
-
-    Parameters
-    ----------
-    power : int
-        The exponent :math:`p \ge 1`.
-
-    Returns
-    -------
-    Activation
-        Of the family "polynomial".
-    """
-    return polynomial([0.0] * int(validation.check_count("power", power)) + [1.0])
-
-
-def hermite(coefficients: Sequence[float]) -> Activation:
-    r"""Series of orthonormal Hermite polynomials, :math:`\sum_k a_k h_k(x)` with :math:`E[h_j(z)h_k(z)] = 1\{j=k\}` for
-    standard normal z.
-
-    Parameters
-    ----------
-    coefficients : sequence of float
-        :math:`a_0, a_1, \dots`; the sum of their squares is the variance of the output at unit input variance.
-
-    Returns
-    -------
-    Activation
-        Of the family "polynomial".
-
-    Examples
-    --------
-    >>> hermite([0.0, 0.0, 1.0]).parameters == (-(0.5**0.5), 0.0, 0.5**0.5)
-    True
-    """  # noqa: D205
-    a = [float(c) for c in arrays.to_numpy(validation.check_array("coefficients", coefficients, ndim=1))]
-    previous, current = [0.0], [1.0]
-    total = [0.0] * len(a)
-    for k, weight in enumerate(a):
-        for m, c in enumerate(current):
-            total[m] += weight * c
-        shifted = [0.0, *current]
-        lower = previous + [0.0] * (len(shifted) - len(previous))
-        root = math.sqrt(k + 1.0)
-        previous, current = current, [(s - math.sqrt(k) * p) / root for s, p in zip(shifted, lower, strict=True)]
-    return polynomial(total)
-
-
 def numerical(function: _Map, derivative: _Map, kinks: Sequence[float] = ()) -> Activation:
     r"""Any function at all; its dual is integrated numerically.
 
@@ -444,10 +375,3 @@ def _normal_cdf(x: Any) -> Any:
 
 def _normal_pdf(x: Any) -> Any:
     return _exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
-
-
-def _horner(x: Any, coefficients: Sequence[float]) -> Any:
-    total = arrays.namespace(x).zeros_like(x)
-    for coefficient in reversed(coefficients):
-        total = total * x + coefficient
-    return total

@@ -1,6 +1,6 @@
 """Predictions of the chapter: kernels of infinitely wide networks, their training dynamics, and the deep limit."""
 
-from theorylab.ntk.theory.depth_limit import DepthLimit, KoenigsLimit, optimal_activation
+from theorylab.ntk.theory.depth_limit import DepthLimit, KoenigsLimit
 from theorylab.ntk.theory.dual import Dual, dual_activation
 from theorylab.ntk.theory.dynamics import Ensemble, KernelGradientFlow, early_stopping_risk
 from theorylab.ntk.theory.kernel import NTK, Kernels
@@ -15,5 +15,4 @@ __all__ = [
     "KoenigsLimit",
     "dual_activation",
     "early_stopping_risk",
-    "optimal_activation",
 ]

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from theorylab import arrays, validation
-from theorylab.ntk.problem import Activation, hermite
+from theorylab.ntk.problem import Activation
 from theorylab.numerics import NotConverged
 
-__all__ = ["DepthLimit", "KoenigsLimit", "optimal_activation"]
+__all__ = ["DepthLimit", "KoenigsLimit"]
 
 #: Layers that the limit may take to leave the neighbourhood of one and to reach zero.
 _MAX_LAYERS = 20_000
@@ -228,37 +228,6 @@ class DepthLimit:
 
     def __repr__(self) -> str:
         return f"DepthLimit(p={self.p}, regime={self.regime!r})"
-
-
-def optimal_activation(dim: int) -> Activation:
-    r"""Activation whose singular kernel has the exponent of the sphere's dimension, which alone is Bayes consistent.
-
-    Parameters
-    ----------
-    dim : int
-        Dimension d >= 1 of the sphere, one less than the number of coordinates.
-
-    Returns
-    -------
-    Activation
-        :math:`(h_1 + h_7)/\sqrt2` for d = 1, else
-        :math:`2^{-d/4}h_1 + \sqrt{1 - 2^{1-d/2}}\,h_2 + 2^{-d/4}h_3`.
-
-    Notes
-    -----
-    Source: [radhakrishnan2023]_; that the weights :math:`r^{-d}` are consistent is due to Devroye, Gyorfi and Krzyzak
-    (1998).
-
-    Examples
-    --------
-    >>> round(DepthLimit.of(optimal_activation(4)).alpha, 12)
-    4.0
-    """
-    d = int(validation.check_count("dim", dim))
-    if d == 1:
-        return hermite([0.0, math.sqrt(0.5), 0.0, 0.0, 0.0, 0.0, 0.0, math.sqrt(0.5)])
-    outer = 2.0 ** (-d / 4.0)
-    return hermite([0.0, outer, math.sqrt(max(0.0, 1.0 - 2.0 ** (1.0 - d / 2.0))), outer])
 
 
 class _Chart:

@@ -11,6 +11,7 @@ Tensor-product Gauss-Hermite rules lose to kinks: for ReLU their error is 1e-3 w
 * a variance with itself is a one-dimensional integral.
 
 Tables are made on the host, where the activation is called with NumPy arrays, and evaluated where the arguments are.
+The changes of variables are derived here.
 """
 
 from __future__ import annotations
