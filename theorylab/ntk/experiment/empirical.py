@@ -87,7 +87,7 @@ def empirical_nngp(mlp: MLP, parameters: NetworkParameters, X: Any) -> Any:
     Returns
     -------
     array, shape (..., n, n)
-        :math:`\frac{\sigma_w^2}{n_D} x^D\cdot x'^D + \sigma_b^2`; its mean over networks is the covariance of an output.
+        :math:`\frac{\sigma_w^2}{n_D} x^D\cdot x'^D + \sigma_b^2`; its mean is the covariance of an output.
     """
     X, _ = _inputs(X, None)
     last = mlp.forward(parameters, X)[0][-1]

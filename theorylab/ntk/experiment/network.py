@@ -114,8 +114,7 @@ class MLP:
 
         Returns
         -------
-
-        Parameters
+        NetworkParameters
         ----------
             float64.
         """
@@ -207,8 +206,7 @@ class MLP:
 
         Returns
         -------
-
-        Parameters
+        NetworkParameters
         ----------
             In the shapes of the parameters.
         """
