@@ -115,7 +115,6 @@ class MLP:
         Returns
         -------
         NetworkParameters
-        ----------
             float64.
         """
         backend = backend or arrays.backend()
@@ -207,7 +206,6 @@ class MLP:
         Returns
         -------
         NetworkParameters
-        ----------
             In the shapes of the parameters.
         """
         xp = arrays.namespace(X)
