@@ -1,6 +1,9 @@
+from .experiment import MLP as MLP
+from .experiment import empirical_ntk as empirical_ntk
 from .problem import Activation as Activation
 from .problem import optimal_activation as optimal_activation
 from .theory import NTK as NTK
+from .theory import ConvNTK as ConvNTK
 from .theory import DepthLimit as DepthLimit
 from .theory import KernelGradientFlow as KernelGradientFlow
 from .theory import dual_activation as dual_activation
