@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -124,3 +125,18 @@ def test_derivatives_are_those_of_the_functions(name, backend):
     at = [arrays.to_numpy(activation(backend.asarray([v + d for v in x]))) for d in (h, -h)]
     slope = arrays.to_numpy(activation.derivative(backend.asarray(x)))
     np.testing.assert_allclose(slope, (at[0] - at[1]) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "step", "sign"])
+def test_activations_survive_pickling(name):
+    activation = ACTIVATIONS.get(name) or problem.activation(name)
+    copy = pickle.loads(pickle.dumps(activation))
+    assert (copy.name, copy.parameters, copy.kinks) == (activation.name, activation.parameters, activation.kinks)
+    x = np.linspace(-2.0, 2.0, 7)
+    np.testing.assert_array_equal(copy(x), activation(x))
+
+
+def test_an_activation_of_ones_own_is_pickled_with_its_functions():
+    copy = pickle.loads(pickle.dumps(problem.numerical(np.tanh, np.cos, kinks=[1.0])))
+    assert copy.function is np.tanh
+    assert copy.kinks == (1.0,)

@@ -1,3 +1,6 @@
+from .estimators import DepthLimitClassifier as DepthLimitClassifier
+from .estimators import GaussianProcessNTK as GaussianProcessNTK
+from .estimators import GradientFlowRegressor as GradientFlowRegressor
 from .experiment import MLP as MLP
 from .experiment import empirical_ntk as empirical_ntk
 from .problem import Activation as Activation

@@ -78,6 +78,12 @@ class Activation:
         """Apply the function."""
         return self.function(x)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by family and parameters, since the functions of a family are made where it is."""
+        if self.name == "numerical":
+            return numerical, (self.function, self.derivative, self.kinks)
+        return _rebuilt, (self.name, self.parameters)
+
 
 def leaky_relu(slope: float = 0.01) -> Activation:
     r"""Leaky ReLU, :math:`\max(x, 0) + a\min(x, 0)`.
@@ -345,6 +351,15 @@ def activation(given: str | Activation) -> Activation:
     if isinstance(given, Activation):
         return given
     return _NAMED[validation.check_choice("activation", given, tuple(_NAMED))]()
+
+
+def _rebuilt(name: str, parameters: tuple[float, ...]) -> Activation:
+    if name == "polynomial":
+        from theorylab.ntk.problem.polynomials import polynomial  # which imports this module
+
+        return polynomial(parameters)
+    families: dict[str, Callable[..., Activation]] = {**_NAMED, "rectified_quadratic": rectified_quadratic}
+    return families[name](*parameters)
 
 
 def _apply(name: str, x: Any) -> Any:

@@ -98,12 +98,15 @@ class KernelGradientFlow:
         asymmetry = float(xp.max(xp.abs(K - K.T)))
         if asymmetry > 1e-8 * float(xp.max(xp.abs(K))):
             raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
-        self._xp = xp
         self._y = y if y.ndim == 2 else y[:, None]
         self._count = float(self._y.shape[0] * (self._y.shape[1] if per_output else 1))
         values, vectors = xp.linalg.eigh(K)
         self.eigenvalues = _semidefinite(xp, xp.flip(values))
         self.eigenvectors = xp.flip(vectors, axis=1)
+
+    @property
+    def _xp(self) -> Any:
+        return arrays.namespace(self.eigenvalues)
 
     @property
     def max_learning_rate(self) -> float:
