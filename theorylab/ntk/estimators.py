@@ -172,7 +172,7 @@ class DepthLimitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     -----
     A finite depth solves the kernel machine of one-versus-rest labels, with the Gram matrix divided by its diagonal;
     in the singular and nearest-neighbour regimes that matrix tends to the identity.  The majority vote of networks with
-    slope below one at coinciding points needs a ridge that vanishes after the depth has grown: only the limit of that is
+    slope below one at coinciding points needs a ridge that vanishes after the depth has grown; only its limit is
     offered.
 
     Examples
