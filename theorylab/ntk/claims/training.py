@@ -38,10 +38,8 @@ class _Trained:
 
     def kernel_change(self) -> np.ndarray:
         """Relative Frobenius change of the tangent kernel of each network."""
-        before, after = (
-            experiment.empirical_ntk(self.mlp, parameters, self.inputs)
-            for parameters in (self.start, self.run.parameters)
-        )
+        both = (self.start, self.run.parameters)
+        before, after = (experiment.empirical_ntk(self.mlp, parameters, self.inputs) for parameters in both)
         return np.linalg.norm(after - before, axis=(1, 2)) / np.linalg.norm(before, axis=(1, 2))
 
 
@@ -104,10 +102,11 @@ def constant_kernel(conditions: Conditions) -> Outcome:
             y_standard_error=values.std(axis=1, ddof=1) / math.sqrt(networks),
             predicted=-0.5,
             margin=0.0,
+            resolution=1.0,
         )
         return Ordering(
-            values=[fit.fitted, -0.5],
-            standard_error=[fit.standard_error, 0.0],
+            values=np.array([fit.fitted, -0.5]),
+            standard_error=np.array([float(np.max(fit.standard_error)), 0.0]),
             direction="increasing",
             margin=0.0,
             resolution=0.3,
@@ -133,8 +132,8 @@ def constant_kernel(conditions: Conditions) -> Outcome:
     r"own start: with the kernel of infinite width up to the root of the width, with its own kernel at the start up to "
     r"the width itself.",
     source="lee2019, Theorem 2.1 and eqs. (8)-(11); paired comparison derived here",
-    tolerance="exponents -1/2 and -1 to 0.2, since at widths from 64 the next order is still felt; resolution 0.25; mean "
-    "distance at the largest width 10 % of the outputs",
+    tolerance="exponents -1/2 and -1 to 0.2, since at widths from 64 the next order is still felt, resolution 0.35; "
+    "distance of outputs of order one at the largest width 3/sqrt(width), and 30/width from the own kernel",
     controls={
         "nngp_kernel": "covariance in the place of the tangent kernel",
         "sum_loss": "time not divided by the number of samples",
@@ -155,7 +154,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
     for width in widths:
         mlp = MLP((2, width, width, 1), relu(), math.sqrt(2.0), 0.1)
         trained = _trained(conditions, mlp, _FOUR, y, networks, rate, steps, at=test)
-        rows: dict[str, list[float]] = {name: [] for name in distances}
+        each: dict[str, list[float]] = {name: [] for name in distances}
         for i in range(networks):
             own = type(trained.start)(*(tuple(part[i] for part in parts) for parts in trained.start))
             starts = {"f0": mlp.outputs(own, _FOUR), "f0_star": mlp.outputs(own, test)}
@@ -166,9 +165,9 @@ def linearised_training(conditions: Conditions) -> Outcome:
             predictions["sum_loss"] = _descent(4.0 * K, 4.0 * K_star, y, steps, 0.2 * rate, starts, flow=True)
             predictions["flow"] = _descent(K, K_star, y, steps, rate, starts, flow=True)
             for name, values in predictions.items():
-                rows[name].append(float(np.sqrt(np.mean((values - trained.run.outputs[:, i]) ** 2))))
-        for name, values in rows.items():
-            distances[name].append(np.array(values))
+                each[name].append(float(np.sqrt(np.mean((values - trained.run.outputs[:, i]) ** 2))))
+        for name, numbers in each.items():
+            distances[name].append(np.array(numbers))
     measured = {name: np.array(values) for name, values in distances.items()}
 
     def falls(name: str, exponent: float) -> Rate:
@@ -189,7 +188,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
             predicted=0.0,
             measured=values.mean(),
             standard_error=values.std(ddof=1) / math.sqrt(networks),
-            margin=0.1,
+            margin=30.0 / widths[-1] if name == "own" else 3.0 / math.sqrt(widths[-1]),
             resolution=0.1,
             label=f"distance at width {widths[-1]}, {name}",
         )
@@ -233,8 +232,8 @@ def _descent(
     r"$\Sigma_{**} - M_t\Sigma_*^T - \Sigma_*M_t^T + M_t\Sigma M_t^T$, $M_t = K_* g_t(K)$: at no time, the end "
     r"included, the posterior of a Gaussian process with the tangent kernel as its prior.",
     source="lee2019, eqs. (13)-(16)",
-    tolerance="mean 0.06, about one fifth of the standard deviation, and variance 10/width of its prior, the finite-width "
-    "corrections; resolution 0.15 of the prior variance",
+    tolerance="mean 0.06, about one fifth of the standard deviation, and variance 10/width of its prior, the "
+    "finite-width corrections; resolution 0.3 for the mean and 0.4 of the prior variance",
     controls={
         "tangent_prior": "posterior of a Gaussian process with the tangent kernel as covariance",
         "prior_variance": "variance at the start",
@@ -243,14 +242,14 @@ def _descent(
 )
 def ensemble_moments(conditions: Conditions) -> Outcome:
     """Mean and variance of many trained networks around the circle."""
-    width, networks = conditions.choose(quick=(128, 400), full=(512, 1200))
+    width, networks = conditions.choose(quick=(128, 300), full=(512, 1200))
     y = np.array([[1.0], [-0.6], [0.8], [-0.3]])
     test = _circle(np.linspace(-math.pi, math.pi, 13)[:-1])
     kernel = NTK(relu(), 2, math.sqrt(2.0), 0.1)
     K, K_star = kernel(_FOUR), kernel(test, _FOUR)
-    S, S_star, S_star_star = (kernel(*pair, get="nngp") for pair in ((_FOUR,), (test, _FOUR), (test,)))
+    S, S_star, S_star_star = (kernel(x, z, get="nngp") for x, z in ((_FOUR, None), (test, _FOUR), (test, None)))
     flow = KernelGradientFlow(K, y)
-    rate, steps = 0.1 * flow.max_learning_rate, [0, 10, 100, 1000]
+    rate, steps = 0.2 * flow.max_learning_rate, [0, 5, 30, 200]
     outputs = _trained(
         conditions, MLP((2, width, width, 1), relu(), math.sqrt(2.0), 0.1), _FOUR, y, networks, rate, steps, at=test
     ).run.outputs[..., 0]
@@ -304,11 +303,11 @@ def ensemble_moments(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"The residual along each kernel principal component shrinks by $1 - \eta\lambda_i/n$ a step: fastest along "
-    r"the largest eigenvalues.",
+    statement=r"The residual along each kernel principal component shrinks by $1 - \eta\lambda_i/n$ a step: fastest "
+    r"along the largest eigenvalues.",
     source="jacot2018, section 5",
-    tolerance="distance from the predicted residual in units of that at the start: 1.2/sqrt(width), the finite-width law; "
-    "resolution 5 %",
+    tolerance="distance from the predicted residual in units of that at the start: 1.2/sqrt(width), the finite-width "
+    "law; resolution 5 %",
     controls={
         "reversed": "eigenvalues in reversed order",
         "sum_loss": "time not divided by the number of samples",
