@@ -216,3 +216,23 @@ def test_jax_without_64_bits_is_refused_and_switched_on_by_the_backend():
     assert message.startswith("JAX must have its 64-bit numbers switched on; got jax_enable_x64=False.")
     assert "jax.config.update('jax_enable_x64', True)" in message
     assert dtype == "float64"
+
+
+class TestErf:
+    def test_is_scipys_on_every_library(self, backend):
+        values = [-6.0, -1.0, -1e-9, 0.0, 0.3, 2.5]
+        result = arrays.erf(backend.asarray(values))
+        assert arrays.namespace(result) is arrays.namespace(backend.asarray(values))
+        np.testing.assert_allclose(arrays.to_numpy(result), [math.erf(value) for value in values], rtol=1e-14)
+
+
+class TestFloat32:
+    def test_is_kept_when_asked_for_and_all_arrays_have_it(self):
+        single = np.ones(2, dtype=np.float32)
+        _, (x, y) = arrays.promote(single, 2.0, keep_float32=True)
+        assert x.dtype == y.dtype == np.float32
+
+    def test_is_raised_otherwise(self):
+        single = np.ones(2, dtype=np.float32)
+        assert {x.dtype for x in arrays.promote(single, np.ones(2), keep_float32=True)[1]} == {np.dtype(np.float64)}
+        assert arrays.promote(single)[1][0].dtype == np.float64

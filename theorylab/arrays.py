@@ -26,7 +26,18 @@ import array_api_compat.numpy
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BACKENDS", "Backend", "backend", "device", "installed_backends", "namespace", "promote", "to_numpy"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "backend",
+    "device",
+    "erf",
+    "installed_backends",
+    "namespace",
+    "promote",
+    "put",
+    "to_numpy",
+]
 
 #: Libraries that :func:`backend` knows by name.
 BACKENDS = ("numpy", "torch", "cupy", "jax")
@@ -74,7 +85,7 @@ def namespace(*values: Any) -> Any:
     return _common_namespace([value for value in values if _is_array(value)])
 
 
-def promote(*values: Any, like: Any = None) -> tuple[Any, tuple[Any, ...]]:
+def promote(*values: Any, like: Any = None, keep_float32: bool = False) -> tuple[Any, tuple[Any, ...]]:
     """Bring numbers, lists and arrays to float64 arrays of one namespace on one device.
 
     NumPy arrays, lists and scalars follow the other arrays: host data is moved to the device of a torch, CuPy or JAX
@@ -87,13 +98,16 @@ def promote(*values: Any, like: Any = None) -> tuple[Any, tuple[Any, ...]]:
     like : array, optional
         Array whose namespace and device the result takes; without it, those of the first array that is not NumPy's,
         else NumPy.
+    keep_float32 : bool
+        Make float32 of everything when all arrays among the values are float32.
 
     Returns
     -------
     xp : module
         The namespace.
     arrays : tuple of array or None
-        float64, one for each value, with its shape.  An array that already fits is returned as it is, not copied.
+        float64, or float32 if so asked, one for each value, with its shape.  An array that already fits is returned as
+        it is, not copied.
 
     Raises
     ------
@@ -111,6 +125,7 @@ def promote(*values: Any, like: Any = None) -> tuple[Any, tuple[Any, ...]]:
     ('float64', True)
     """
     given = [value for value in values if _is_array(value)]
+    single = keep_float32 and bool(given) and all(str(value.dtype).endswith("float32") for value in given)
     if _is_array(like):
         xp, where = namespace(like), device(like)
         _common_namespace([like, *(value for value in given if not isinstance(value, np.ndarray))])
@@ -119,7 +134,75 @@ def promote(*values: Any, like: Any = None) -> tuple[Any, tuple[Any, ...]]:
         xp = _common_namespace(given)
         where = device(given[0]) if given else None
     _require_float64(xp)
-    return xp, tuple(None if value is None else _as_float64(xp, value, where) for value in values)
+    dtype = xp.float32 if single else xp.float64
+    return xp, tuple(None if value is None else _as_floating(xp, value, where, dtype) for value in values)
+
+
+def put(x: Any, index: tuple[Any, ...], values: Any) -> Any:
+    """Array with some entries replaced, which the array-API standard lacks.
+
+    Parameters
+    ----------
+    x : array
+        Array of any library, no longer needed: it is written into where the library allows that.
+    index : tuple of array
+        Integer arrays of one shape, one for each axis of `x`.
+    values : array
+        New entries, in the shape of the index arrays.
+
+    Returns
+    -------
+    array
+        `x` with the entries replaced.
+
+    Examples
+    --------
+    >>> put(to_numpy([1.0, 2.0]), (to_numpy([0]),), to_numpy([5.0])).tolist()
+    [5.0, 2.0]
+    """
+    xp = namespace(x)
+    if array_api_compat.is_jax_namespace(xp):
+        return x.at[index].set(values)
+    if (
+        xp is array_api_compat.numpy
+        or array_api_compat.is_torch_namespace(xp)
+        or array_api_compat.is_cupy_namespace(xp)
+    ):
+        x = xp.asarray(x)  # NumPy has scalars that are not arrays
+        x[index] = values
+        return x
+    host = to_numpy(x).copy()
+    host[tuple(to_numpy(axis) for axis in index)] = to_numpy(values)
+    return _from_host(xp, host, x.dtype, device(x))
+
+
+def erf(x: Any) -> Any:
+    """Error function, which the array-API standard lacks, elementwise.
+
+    Parameters
+    ----------
+    x : array
+        Array of any library; torch, JAX and CuPy compute where it is, others on the host.
+
+    Returns
+    -------
+    array
+        Shape, dtype, library and device of `x`.
+
+    Examples
+    --------
+    >>> float(erf(to_numpy([0.0, 1.0]))[1].round(6))
+    0.842701
+    """
+    xp = namespace(x)
+    if array_api_compat.is_torch_namespace(xp):
+        return xp.erf(x)
+    if array_api_compat.is_jax_namespace(xp):
+        return importlib.import_module("jax.scipy.special").erf(x)
+    if array_api_compat.is_cupy_namespace(xp):
+        return importlib.import_module("cupyx.scipy.special").erf(x)
+    host = importlib.import_module("scipy.special").erf(to_numpy(x))
+    return host if xp is array_api_compat.numpy else _from_host(xp, host, x.dtype, device(x))
 
 
 def to_numpy(x: Any) -> NDArray[Any]:
@@ -312,20 +395,20 @@ def _library(module_name: str) -> str:
     return module_name.removeprefix("array_api_compat.").partition(".")[0]
 
 
-def _as_float64(xp: Any, value: Any, where: Any) -> Any:
+def _as_floating(xp: Any, value: Any, where: Any, dtype: Any) -> Any:
     """Array of `xp` on the device, from an array of `xp`, a NumPy array, a list or a number."""
     if not _is_array(value) or namespace(value) is not xp:
         host = np.asarray(value)
         if host.dtype.kind not in "biuf":
             raise TypeError(f"values must be real numbers; got {type(value).__name__} of dtype {host.dtype}.")
-        return _from_host(xp, host, xp.float64, where)
+        return _from_host(xp, host, dtype, where)
     if device(value) != where:
         raise ValueError(
             f"arrays must be on one device; got {where} and {device(value)}. Move them to one of the two first."
         )
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"values must be real numbers; got an array of dtype {value.dtype}.")
-    return xp.astype(value, xp.float64, copy=False)
+    return xp.astype(value, dtype, copy=False)
 
 
 def _from_host(xp: Any, host: NDArray[Any], dtype: Any, where: Any) -> Any:

@@ -1,0 +1,89 @@
+"""The numerical dual against closed forms, and against a rule of another kind where there is none."""
+
+import math
+
+import array_api_strict
+import numpy as np
+import pytest
+
+from tests.ntk.test_dual import by_quadrature
+from theorylab.ntk import problem
+from theorylab.ntk.theory import NTK, dual_activation
+from theorylab.numerics import NotConverged
+
+RNG = np.random.default_rng(0)
+TANH = problem.numerical(np.tanh, lambda x: 1.0 / np.cosh(x) ** 2)
+HARD_TANH = problem.numerical(
+    lambda x: np.clip(x, -1.0, 1.0), lambda x: np.where(np.abs(x) < 1.0, 1.0, 0.0), kinks=(-1.0, 1.0)
+)
+KNOWN = [problem.relu(), problem.leaky_relu(0.2), problem.erf(), problem.gelu(), problem.polynomial([0.1, 1.0, 0.4])]
+
+
+def as_numerical(activation):
+    return problem.numerical(activation.function, activation.derivative, activation.kinks)
+
+
+@pytest.mark.parametrize("activation", KNOWN, ids=lambda a: a.name)
+@pytest.mark.parametrize("q2", [1.3, [0.2, 0.9, 2.0, 1.3]], ids=["equal variances", "unequal variances"])
+def test_known_duals_are_found(activation, q2):
+    rho = np.array([[-1.0], [-0.97], [-0.2], [0.0], [0.6], [0.95], [1.0 - 1e-9], [1.0]])
+    q1, q2 = 1.3, np.broadcast_to(q2, (4,))[None, :]
+    c = rho * np.sqrt(q1 * q2)
+    expected, got = (dual_activation(a, q1, q2, c) for a in (activation, as_numerical(activation)))
+    for name in ("value", "derivative"):
+        scale = np.max(np.abs(getattr(expected, name)))
+        np.testing.assert_allclose(getattr(got, name), getattr(expected, name), atol=2e-8 * scale, rtol=0.0)
+
+
+@pytest.mark.parametrize("activation", [TANH, HARD_TANH], ids=["tanh", "hard tanh"])
+@pytest.mark.parametrize(("q1", "q2"), [(2.0, 2.0), (1.7, 0.6)])
+@pytest.mark.parametrize("rho", [-0.9, 0.3])
+def test_unknown_duals_are_the_integral(activation, q1, q2, rho):
+    c = rho * math.sqrt(q1 * q2)
+    samples = RNG.standard_normal((2, 1_000_000))
+    u = math.sqrt(q1) * samples[0]
+    v = math.sqrt(q2) * (rho * samples[0] + math.sqrt(1 - rho**2) * samples[1])
+    for function, value in zip(
+        (activation.function, activation.derivative), dual_activation(activation, q1, q2, c), strict=True
+    ):
+        products = function(u) * function(v)
+        assert abs(float(value) - products.mean()) < 5.0 * products.std() / 1e3
+    if activation is TANH:
+        assert float(dual_activation(activation, q1, q2, c).value) == pytest.approx(
+            by_quadrature(np.tanh, q1, q2, c), rel=1e-9
+        )
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_kernels_of_networks(normalised):
+    X = RNG.standard_normal((9, 3))
+    if normalised:
+        X /= np.linalg.norm(X, axis=1, keepdims=True)
+    exact = NTK("erf", 3, 1.5, 0.3)(X)
+    kernel = NTK(as_numerical(problem.erf()), 3, 1.5, 0.3)
+    np.testing.assert_allclose(kernel(X), exact, rtol=1e-8)
+    np.testing.assert_allclose(np.asarray(kernel(array_api_strict.asarray(X))), exact, rtol=1e-8)
+    np.testing.assert_allclose(kernel.diag(X), np.diag(exact), rtol=1e-10)
+
+
+def test_gauss_hermite_would_miss_the_kink():
+    x, w = np.polynomial.hermite_e.hermegauss(64)
+    w = w / np.sum(w)
+    rho, relu = 0.3, problem.relu()
+    u, v = x[:, None], rho * x[:, None] + math.sqrt(1.0 - rho**2) * x[None, :]
+    tensor = np.sum(w[:, None] * w[None, :] * relu(u) * relu(v))
+    exact = float(dual_activation(relu, 1.0, 1.0, rho).value)
+    assert abs(tensor - exact) > 1e-5
+    assert float(dual_activation(as_numerical(relu), 1.0, 1.0, rho).value) == pytest.approx(exact, rel=1e-12)
+
+
+def test_an_undeclared_kink_is_noticed():
+    shifted = problem.numerical(lambda x: np.maximum(x - 0.4, 0.0), lambda x: np.where(x > 0.4, 1.0, 0.0))
+    with pytest.raises(NotConverged, match="declare every kink"):
+        dual_activation(shifted, 1.0, 1.0, 0.3)
+
+
+def test_zero_variance():
+    value, derivative = dual_activation(TANH, 0.0, np.array([0.0, 1.0]), np.zeros(2))
+    np.testing.assert_allclose(value, 0.0, atol=1e-12)
+    assert np.all(np.isfinite(derivative))

@@ -1,0 +1,13 @@
+from .estimators import DepthLimitClassifier as DepthLimitClassifier
+from .estimators import GaussianProcessNTK as GaussianProcessNTK
+from .estimators import GradientFlowRegressor as GradientFlowRegressor
+from .experiment import MLP as MLP
+from .experiment import empirical_ntk as empirical_ntk
+from .problem import Activation as Activation
+from .problem import optimal_activation as optimal_activation
+from .theory import NTK as NTK
+from .theory import ConvNTK as ConvNTK
+from .theory import DepthLimit as DepthLimit
+from .theory import KernelGradientFlow as KernelGradientFlow
+from .theory import dual_activation as dual_activation
+from .theory import early_stopping_risk as early_stopping_risk

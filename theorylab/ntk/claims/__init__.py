@@ -1,0 +1,32 @@
+"""Claims of the chapter: where kernels of infinite width and networks that were trained for real meet."""
+
+from theorylab.ntk.claims.deep_classifiers import (
+    bayes_consistency,
+    majority_vote,
+    nearest_neighbour,
+    singular_smoother,
+)
+from theorylab.ntk.claims.deep_kernels import depth_closed_form, dual_of_named_activations, singular_exponent
+from theorylab.ntk.claims.finite_width import empirical_kernel_identity, infinite_width
+from theorylab.ntk.claims.training import (
+    constant_kernel,
+    ensemble_moments,
+    linearised_training,
+    principal_components,
+)
+
+__all__ = [
+    "bayes_consistency",
+    "constant_kernel",
+    "depth_closed_form",
+    "dual_of_named_activations",
+    "empirical_kernel_identity",
+    "ensemble_moments",
+    "infinite_width",
+    "linearised_training",
+    "majority_vote",
+    "nearest_neighbour",
+    "principal_components",
+    "singular_exponent",
+    "singular_smoother",
+]

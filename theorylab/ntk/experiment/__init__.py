@@ -1,0 +1,27 @@
+"""Measurements of the chapter: finite networks that are initialised and trained for real."""
+
+from theorylab.ntk.experiment.classification import (
+    Samples,
+    oscillating_circle,
+    power_law_vote,
+    random_labels_on_sphere,
+)
+from theorylab.ntk.experiment.deep_recursion import deep_kernels, deep_relu_kernel
+from theorylab.ntk.experiment.empirical import empirical_nngp, empirical_ntk, explicit_jacobian
+from theorylab.ntk.experiment.network import MLP, NetworkParameters, TrainingRun, train
+
+__all__ = [
+    "MLP",
+    "NetworkParameters",
+    "Samples",
+    "TrainingRun",
+    "deep_kernels",
+    "deep_relu_kernel",
+    "empirical_nngp",
+    "empirical_ntk",
+    "explicit_jacobian",
+    "oscillating_circle",
+    "power_law_vote",
+    "random_labels_on_sphere",
+    "train",
+]
