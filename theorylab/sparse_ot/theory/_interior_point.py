@@ -1,0 +1,305 @@
+r"""Second stage of the solver: an interior-point method for the convexified problem on a few entries of each column.
+
+The semi-dual's maximum is that of a concave piecewise quadratic function with kinks, and the optimum lies at a kink in
+half of all columns.  Written with slacks it is smooth.  In the units of :mod:`._columns`, with the score
+:math:`x_{ij} = \alpha_i - c_{ij} - \tau_j` and one :math:`\theta_j \ge 0` for the k entries of each column,
+
+.. math::
+    \max\; \langle\alpha,a\rangle - \langle\tau,b\rangle - k\sum_j\theta_j - \sum_{ij} r_{ij}
+    \quad\text{s.t.}\quad u \ge x,\; u \ge 0,\; r \ge u^2/2 - \theta,\; r \ge 0,
+
+since the sum of the k largest :math:`u^2/2` is the minimum over theta of
+:math:`k\theta + \sum [u^2/2 - \theta]_+` (derived here).  The multipliers of the four constraints are the plan t,
+its complement z, the share lambda of the squared k-support norm and 1 - lambda.  An entry with :math:`0<\lambda<1` is
+tied, a column's constraint is active where :math:`\theta_j > 0`.
+
+Newton's equations are eliminated entry by entry, then column by column (two unknowns each), which leaves one
+symmetric positive definite system in alpha.  The potentials stay in a box that holds every optimum; its multipliers
+take up the row masses that the entries at hand cannot carry, so that any set of entries will do to start with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorylab.sparse_ot.theory._columns import Columns
+from theorylab.sparse_ot.theory._laplacian import RowLaplacian
+
+__all__ = ["Interior", "interior_point"]
+
+Array = NDArray[np.float64]
+
+#: Complementarity products of the first point: small enough to keep what the first stage found, and large enough to be
+#: near the central path.
+_FIRST_PRODUCT = 1e-3
+#: Products below this are rounding.
+_LAST_PRODUCT = 1e-17
+_MAX_ITERATIONS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Interior:
+    """Last point of the interior-point method.
+
+    Parameters
+    ----------
+    alpha : numpy.ndarray, shape (m,)
+        Potential of the rows.
+    tau : numpy.ndarray, shape (n,)
+        Thresholds of the columns.
+    plan : numpy.ndarray, shape (n, K)
+        Mass on each candidate, > 0.
+    slack : numpy.ndarray, shape (n, K)
+        By how much an entry misses its place in the plan; larger than the mass on entries that end as zero.
+    n_iterations : int
+        Newton systems factorised.
+    """
+
+    alpha: Array
+    tau: Array
+    plan: Array
+    slack: Array
+    n_iterations: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+    """Variables, or a step of them.
+
+    The rows of `multipliers` (lambda, 1 - lambda, t, z) and of `slacks` (s, r, u - x, u), both (4, n, K), are
+    complementary; so are `pi` and `theta` (n,), and `box` (2, m) and the distances of alpha to its bounds.
+    """
+
+    alpha: Array
+    tau: Array
+    theta: Array
+    pi: Array
+    multipliers: Array
+    slacks: Array
+    box: Array
+
+    def moved(self, step: float, by: _Point) -> _Point:
+        mine, theirs = vars(self), vars(by)
+        return _Point(**{name: mine[name] + step * theirs[name] for name in mine})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Products:
+    """Complementarity products, or what they shall change by."""
+
+    entries: Array
+    columns: Array
+    box: Array
+
+    def total(self) -> float:
+        return float(self.entries.sum() + self.columns.sum() + self.box.sum())
+
+    def size(self) -> int:
+        return self.entries.size + self.columns.size + self.box.size
+
+
+def interior_point(
+    problem: Columns, candidates: NDArray[np.intp], alpha: Array, tau: Array, tolerance: float
+) -> Interior:
+    """Solve the convexified problem on the candidates (n, K), from potentials near the optimum.
+
+    It ends when the duality gap, the sum of all complementarity products, is at most `tolerance` in the units of the
+    problem, or when rounding stops the progress: the caller computes the gap of what comes back.
+    """
+    solver = _Solver(problem, candidates, alpha)
+    point = solver.start(alpha, tau)
+    iteration = 0
+    for iteration in range(1, _MAX_ITERATIONS + 1):
+        products = solver.products(point)
+        average = products.total() / products.size()
+        if products.total() <= tolerance or average < _LAST_PRODUCT:
+            break
+        new = solver.step(point, products, average)
+        if new is None:
+            break
+        point = new
+    return Interior(point.alpha, point.tau, point.multipliers[2], point.slacks[2], iteration)
+
+
+class _Solver:
+    """Mehrotra's predictor-corrector method on one set of candidates."""
+
+    def __init__(self, problem: Columns, candidates: NDArray[np.intp], alpha: Array) -> None:
+        self.problem = problem
+        self.rows = candidates
+        self.costs = np.take_along_axis(problem.costs, candidates, axis=1)
+        self.n_rows = problem.a.size
+        self.laplacian = RowLaplacian(candidates, self.n_rows)
+        # twice the spread of an optimum around the middle, wherever the potentials' free shift has put them
+        middle, reach = 0.5 * (alpha.max() + alpha.min()), 2.0 * max(problem.spread, float(np.ptp(alpha)))
+        self.bounds = (middle - reach, middle + reach)
+
+    def start(self, alpha: Array, tau: Array) -> _Point:
+        """Point near the central path, from closed forms of u for given x and of r for given u."""
+        product = _FIRST_PRODUCT
+        x = alpha[self.rows] - self.costs - tau[:, None]
+        root = np.sqrt(x * x + 4.0 * product)
+        u, gap = 0.5 * (root + x), 0.5 * (root - x)
+        k, width = self.problem.max_nz, x.shape[1]
+        ordered = -np.sort(-np.maximum(x, 0.0), axis=1)
+        boundary = 0.5 * (ordered[:, k - 1] + ordered[:, k]) if k < width else np.zeros_like(tau)
+        theta = np.maximum(0.5 * boundary**2, product)
+        height = 0.5 * u * u - theta[:, None]
+        root = np.sqrt(height * height + 4.0 * product**2)
+        r, s = product + 0.5 * (root + height), product + 0.5 * (root - height)
+        slacks = np.stack([s, r, np.maximum(gap, product), u])
+        slacks = np.maximum(slacks, 1e-12)
+        return _Point(alpha, tau, theta, product / theta, product / slacks, slacks, product / self.distances(alpha))
+
+    def distances(self, alpha: Array) -> Array:
+        """Of the potentials to the upper and the lower end of the box."""
+        return np.stack([self.bounds[1] - alpha, alpha - self.bounds[0]])
+
+    def products(self, point: _Point) -> _Products:
+        return _Products(
+            point.multipliers * point.slacks, point.pi * point.theta, point.box * self.distances(point.alpha)
+        )
+
+    def by_rows(self, entries: Array) -> Array:
+        return np.bincount(self.rows.ravel(), entries.ravel(), minlength=self.n_rows)
+
+    def step(self, point: _Point, products: _Products, average: float) -> _Point | None:
+        """One predictor-corrector step; None where the system has become numerically singular."""
+        system = _System.at(self, point)
+        if system is None:
+            return None
+        affine = system.solve(_Products(-products.entries, -products.columns, -products.box), second_order=None)
+        reach = min(1.0, self.longest(point, affine))
+        predicted = self.products(point.moved(reach, affine)).total()
+        target = average * max((max(predicted, 0.0) / products.total()) ** 3, 1e-6)
+        change = affine.multipliers * affine.slacks
+        wanted = _Products(
+            target - products.entries - change,
+            target - products.columns - affine.pi * affine.theta,
+            target - products.box - affine.box * np.stack([-affine.alpha, affine.alpha]),
+        )
+        direction = system.solve(wanted, second_order=affine)
+        reach = self.longest(point, direction)
+        if not np.isfinite(reach):
+            reach = 1.0
+        moved = point.moved(min(1.0, reach * max(0.9, 1.0 - average**0.5)), direction)
+        return moved if all(np.all(np.isfinite(values)) for values in vars(moved).values()) else None
+
+    def longest(self, point: _Point, direction: _Point) -> float:
+        """Step at which the first variable reaches zero."""
+        pairs = [
+            (point.multipliers, direction.multipliers),
+            (point.slacks, direction.slacks),
+            (point.theta, direction.theta),
+            (point.pi, direction.pi),
+            (point.box, direction.box),
+            (self.distances(point.alpha), np.stack([-direction.alpha, direction.alpha])),
+        ]
+        fastest = min(float(np.min(change / value)) for value, change in pairs)
+        return -1.0 / fastest if fastest < 0.0 else np.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class _System:
+    """Newton's equations at a point, factorised.
+
+    With dx = d(alpha_i) - d(tau_j) an entry of the plan moves by weight * (dx + ratio_ij d(theta_j)) + constant.  The
+    change of tau' = tau - mean d(theta), where mean is the weighted mean of a column's ratios, decouples the two
+    unknowns of a column: `lean` are the ratios less their mean.  All differences of large numbers are thereby written
+    as sums of positive ones, without which the last digits are lost at ties.
+    """
+
+    solver: _Solver
+    point: _Point
+    parts: dict[str, Any]
+    factor: Any
+
+    @classmethod
+    def at(cls, solver: _Solver, point: _Point) -> _System | None:
+        lam, rest, t, z = point.multipliers
+        s, r, gap, u = point.slacks
+        stiffness = s + lam * r / rest
+        f = lam / stiffness
+        p, low = t / gap, lam + z / u
+        curvature = low + f * u * u
+        weight, ratio = p * curvature / (curvature + p), -f * u / curvature
+        of_tau = weight.sum(axis=1)
+        mean = (weight * ratio).sum(axis=1) / of_tau
+        lean = weight * (ratio - mean[:, None])
+        of_theta = (f * low / curvature).sum(axis=1) + (lean * (ratio - mean[:, None])).sum(axis=1)
+        of_theta += point.pi / point.theta
+        box = (point.box / solver.distances(point.alpha)).sum(axis=0)
+        halves = (weight / np.sqrt(of_tau)[:, None], lean / np.sqrt(of_theta)[:, None])
+        factor = solver.laplacian.factorise(halves, box)
+        if factor is None:
+            return None
+        parts = {
+            "stiffness": stiffness,
+            "f": f,
+            "p": p,
+            "total": curvature + p,
+            "weight": weight,
+            "lean": lean,
+            "mean": mean,
+            "of_tau": of_tau,
+            "of_theta": of_theta,
+        }
+        return cls(solver, point, parts, factor)
+
+    def solve(self, wanted: _Products, second_order: _Point | None) -> _Point:
+        """Step that changes the products as wanted; with the affine step's second-order terms of the constraints."""
+        from scipy.linalg import cho_solve
+
+        solver, point, parts = self.solver, self.point, self.parts
+        lam, rest, t, z = point.multipliers
+        s, r, gap, u = point.slacks
+        stiffness, f, p, total = parts["stiffness"], parts["f"], parts["p"], parts["total"]
+        rows = solver.rows
+        to_s, to_r, to_t, to_z = wanted.entries
+        # what the linear and the quadratic constraints miss
+        miss_r = r + point.theta[:, None] - 0.5 * u * u - s
+        miss_x = u - (point.alpha[rows] - solver.costs - point.tau[:, None]) - gap
+        miss_u = lam * u - t - z
+        if second_order is not None:
+            miss_r = miss_r - 0.5 * second_order.slacks[3] ** 2
+            miss_u = miss_u + second_order.multipliers[0] * second_order.slacks[3]
+        miss_a = solver.problem.a - solver.by_rows(t) - point.box[0] + point.box[1]
+        miss_b = solver.problem.b - t.sum(axis=1)
+        miss_k = solver.problem.max_nz - lam.sum(axis=1) - point.pi
+        # entries, with d(alpha), d(tau) and d(theta) still unknown
+        base_lam = (to_s - lam * (to_r / rest + miss_r)) / stiffness
+        base_t = to_t / gap - p * miss_x
+        base_u = base_t + to_z / u - miss_u - u * base_lam
+        still_t, still_lam = base_t - p * base_u / total, base_lam + f * u * base_u / total
+        # columns
+        for_tau = still_t.sum(axis=1) - miss_b
+        for_theta = still_lam.sum(axis=1) + wanted.columns / point.theta - miss_k + parts["mean"] * for_tau
+        weight, lean = parts["weight"], parts["lean"]
+        pull = weight * (for_tau / parts["of_tau"])[:, None] - lean * (for_theta / parts["of_theta"])[:, None]
+        distances = solver.distances(point.alpha)
+        of_box = wanted.box / distances
+        right = miss_a - solver.by_rows(still_t - pull) - of_box[0] + of_box[1]
+        d_alpha = cho_solve(self.factor, right, check_finite=False)
+        # and back
+        at_entries = d_alpha[rows]
+        d_theta = (for_theta - (lean * at_entries).sum(axis=1)) / parts["of_theta"]
+        d_tau = ((weight * at_entries).sum(axis=1) + for_tau) / parts["of_tau"] + parts["mean"] * d_theta
+        dx, of_theta = at_entries - d_tau[:, None], d_theta[:, None]
+        d_u = (base_u + p * dx + f * u * of_theta) / total
+        d_lam = base_lam + f * (u * d_u - of_theta)
+        d_r = (to_r + r * d_lam) / rest
+        d_gap = d_u - dx + miss_x
+        return _Point(
+            alpha=d_alpha,
+            tau=d_tau,
+            theta=d_theta,
+            pi=(wanted.columns - point.pi * d_theta) / point.theta,
+            multipliers=np.stack([d_lam, -d_lam, (to_t - t * d_gap) / gap, (to_z - z * d_u) / u]),
+            slacks=np.stack([d_r + of_theta - u * d_u + miss_r, d_r, d_gap, d_u]),
+            box=of_box + point.box / distances * np.stack([d_alpha, -d_alpha]),
+        )
+

@@ -1,0 +1,56 @@
+"""The symmetric systems of the second stage: what is left in the rows after the columns are eliminated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["RowLaplacian"]
+
+Array = NDArray[np.float64]
+
+#: Relative growth of the diagonal, tried in turn until the factorisation succeeds.
+_SHIFTS = (1e-13, 1e-11, 1e-9, 1e-7)
+
+
+class RowLaplacian:
+    r"""Matrices :math:`D + \mathrm{diag}(d) - \sum_{j,h} v_{jh} v_{jh}^T` of rank-one terms with few entries each.
+
+    D is diagonal and such that the rows of the matrix sum to d: without d it is the Laplacian of a graph.  Its diagonal
+    is computed from the other entries, which keeps the constant vector in its kernel exactly.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of int, shape (n, K)
+        Where the entries of each term stand.
+    n_rows : int
+        Size of the matrix, m.
+    """
+
+    def __init__(self, rows: NDArray[np.intp], n_rows: int) -> None:
+        self._n_rows = n_rows
+        self._places = (rows[:, :, None] * n_rows + rows[:, None, :]).ravel()
+
+    def factorise(self, terms: Iterable[Array], diagonal: Array | float) -> Any:
+        """Cholesky factor for `scipy.linalg.cho_solve`; None where the matrix is numerically indefinite.
+
+        Each array of `terms`, of shape (n, K), holds a term for each column.
+        """
+        from scipy.linalg import LinAlgError, cho_factor
+
+        blocks = sum(term[:, :, None] * term[:, None, :] for term in terms)
+        m = self._n_rows
+        matrix = np.bincount(self._places, np.ravel(blocks), minlength=m * m).reshape(m, m)
+        np.negative(matrix, out=matrix)
+        np.fill_diagonal(matrix, 0.0)
+        total = diagonal - matrix.sum(axis=1)
+        for shift in _SHIFTS:
+            np.fill_diagonal(matrix, total * (1.0 + shift))
+            try:
+                return cho_factor(matrix, lower=True, check_finite=False)
+            except LinAlgError:
+                continue
+        return None
