@@ -77,9 +77,10 @@ def entropic_ot_newton(
     P : array, shape (..., m, n)
         float64, in the namespace and on the device of the arguments.  Rows and columns without mass are zero.
     log : dict
-        Only with ``log=True``.  "alpha" (..., m) and "beta" (..., n) with ``P = exp((alpha_i + beta_j - M_ij)/reg - 1)``
-        (minus infinity where there is no mass), "value" (...) the minimum, and, as lists for a batch, "method" that
-        ended it, "errors" at each look, "n_sweeps", "n_factorizations", "n_cg".
+        Only with ``log=True``.  "alpha" (..., m) and "beta" (..., n), the dual potentials with
+        ``P = exp((alpha_i + beta_j - M_ij)/reg - 1)``, minus infinity where there is no mass; "value" (...), the
+        minimum; and, as lists for a batch, "method" that ended it, "errors" at each look, "n_sweeps",
+        "n_factorizations", "n_cg".
 
     Raises
     ------
@@ -103,7 +104,9 @@ def entropic_ot_newton(
     reg = validation.check_number("reg", reg, exclusive_minimum=0.0)
     tol = validation.check_number("tol", tol, exclusive_minimum=0.0)
     method = validation.check_choice("method", method, tuple(_WARM_UP))
-    n_sinkhorn = _WARM_UP[method] if n_sinkhorn is None else int(validation.check_count("n_sinkhorn", n_sinkhorn, minimum=0))
+    n_sinkhorn = (
+        _WARM_UP[method] if n_sinkhorn is None else int(validation.check_count("n_sinkhorn", n_sinkhorn, minimum=0))
+    )
     max_iter = _MAX_ITER[method] if max_iter is None else int(validation.check_count("max_iter", max_iter))
     if density is not None:
         density = validation.check_number("density", density, exclusive_minimum=0.0, maximum=1.0)
@@ -156,11 +159,11 @@ def _solve(
     return records
 
 
-def _run_on_host(
-    instances: Instances, k: int, record: Record, tol: float, max_iter: int, n_kept: int | None
-) -> None:
+def _run_on_host(instances: Instances, k: int, record: Record, tol: float, max_iter: int, n_kept: int | None) -> None:
     """Sparse or dense Newton on one problem, with NumPy and SciPy and without the empty rows and columns."""
-    a, b, costs, psi = (arrays.to_numpy(x) for x in (instances.a[k, :], instances.b[k, :], instances.costs[k, ...], record.psi))
+    a, b, costs, psi = (
+        arrays.to_numpy(x) for x in (instances.a[k, :], instances.b[k, :], instances.costs[k, ...], record.psi)
+    )
     rows, columns = a > 0.0, b > 0.0
     record.psi = psi[columns]
     n_kept = None if n_kept is None else min(n_kept, int(rows.sum() * columns.sum()))
