@@ -5,3 +5,14 @@ from .problem import generic_marginals as generic_marginals
 from .problem import iid_costs as iid_costs
 from .problem import stroke_images as stroke_images
 from .problem import uniform_marginals as uniform_marginals
+from .theory import dropped_mass as dropped_mass
+from .theory import entropic_gradient as entropic_gradient
+from .theory import entropic_hessian as entropic_hessian
+from .theory import entropic_ot_newton as entropic_ot_newton
+from .theory import entropic_plan as entropic_plan
+from .theory import entropic_potential as entropic_potential
+from .theory import sinkhorn_rate as sinkhorn_rate
+from .theory import sparse_newton_rate as sparse_newton_rate
+from .theory import sparsity_bound as sparsity_bound
+from .theory import sparsity_rate as sparsity_rate
+from .theory import vertex_gap as vertex_gap

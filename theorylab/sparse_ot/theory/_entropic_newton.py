@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from theorylab import arrays
-from theorylab.sparse_ot.theory._kernel import (
+from theorylab.sparse_ot.theory._entropic_state import (
     Instances,
     State,
     column_error,
@@ -37,7 +37,7 @@ from theorylab.sparse_ot.theory._kernel import (
     project_rows,
     sweep,
 )
-from theorylab.sparse_ot.theory._sinkhorn import Record, looked_at, store, subset
+from theorylab.sparse_ot.theory._entropic_sinkhorn import Record, looked_at, store, subset
 
 __all__ = ["run_newton", "solve_on_host"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theorylab.sparse_ot.theory._newton import solve_on_host
-from theorylab.sparse_ot.theory._sinkhorn import Record
+from theorylab.sparse_ot.theory._entropic_newton import solve_on_host
+from theorylab.sparse_ot.theory._entropic_sinkhorn import Record
 
 __all__ = ["run_sparse_newton"]
 
@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 
 #: Residual of conjugate gradients over the right side: far below what limits a Newton step.
 _CG_TOLERANCE = 1e-12
-#: Share of the slope that a step must gain, and how far rounding may hide it, as a share of f.
-_ARMIJO, _ROUNDING = 1e-4, 1e-13
+#: Share of the slope that a step must gain, and how far rounding may hide it, as a share of what f is summed from.
+_ARMIJO, _ROUNDING = 1e-4, 1e-14
 
 
 def run_sparse_newton(
@@ -69,7 +69,8 @@ def run_sparse_newton(
         direction, n_cg = _dense(plan, sums, gradient) if n_kept is None else _sparse(plan, sums, gradient, n_kept)
         record.n_factorizations += n_kept is None
         record.n_cg += n_cg
-        step = _backtracked(lambda z: _potential(masses, costs, z), z, value, direction, float(gradient @ direction))
+        least = value - _ROUNDING * float(masses @ np.abs(z) + 1.0)
+        step = _backtracked(lambda z: _potential(masses, costs, z), z, least, direction, float(gradient @ direction))
         if step is None:
             break
         z, value, plan = step
@@ -87,14 +88,14 @@ def _potential(masses: Floats, costs: Floats, z: Floats) -> tuple[float, Floats]
 
 
 def _backtracked(
-    function: Callable[[Floats], tuple[float, Floats]], z: Floats, value: float, direction: Floats, slope: float
+    function: Callable[[Floats], tuple[float, Floats]], z: Floats, least: float, direction: Floats, slope: float
 ) -> tuple[Floats, float, Floats] | None:
     """First of the lengths 1, 1/2, 1/4 ... that gains enough; None when there is none."""
     length = 1.0
     while slope > 0.0 and length > 1e-10:
         trial = z + length * direction
         reached, plan = function(trial)
-        if math.isfinite(reached) and reached >= value + _ARMIJO * length * slope - _ROUNDING * abs(value):
+        if math.isfinite(reached) and reached >= least + _ARMIJO * length * slope:
             return trial, reached, plan
         length *= 0.5
     return None

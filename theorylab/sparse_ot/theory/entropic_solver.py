@@ -12,10 +12,10 @@ from typing import Any
 from theorylab import arrays, validation
 from theorylab.numerics import NotConverged
 from theorylab.sparse_ot.problem import check_transport
-from theorylab.sparse_ot.theory._kernel import Instances, State, column_error, objective, project_rows
-from theorylab.sparse_ot.theory._newton import run_newton
-from theorylab.sparse_ot.theory._sinkhorn import Record, newton_pays, run_sinkhorn, warm_up
-from theorylab.sparse_ot.theory._sparse_newton import run_sparse_newton
+from theorylab.sparse_ot.theory._entropic_state import Instances, State, column_error, objective, project_rows
+from theorylab.sparse_ot.theory._entropic_newton import run_newton
+from theorylab.sparse_ot.theory._entropic_sinkhorn import Record, newton_pays, run_sinkhorn, warm_up
+from theorylab.sparse_ot.theory._entropic_sparse_newton import run_sparse_newton
 
 __all__ = ["entropic_ot_newton"]
 

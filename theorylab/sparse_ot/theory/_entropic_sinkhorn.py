@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from theorylab import arrays
-from theorylab.sparse_ot.theory._kernel import Instances, State, column_error, project_rows, sweep, take
+from theorylab.sparse_ot.theory._entropic_state import Instances, State, column_error, project_rows, sweep, take
 
 __all__ = ["SWEEPS_PER_CHECK", "Record", "looked_at", "newton_pays", "run_sinkhorn", "store", "subset", "warm_up"]
 
