@@ -96,10 +96,10 @@ class SemiDual:
         self._problem = problem
         self._width = min(problem.a.size, max(_WIDTH, 3 * min(problem.max_nz, _WIDTH)))
         self.n_evaluations = 0
-        self._reference: Array | None = None
-        self._candidates: NDArray[np.intp]
-        self._costs: Array
-        self._left_out: Array
+        self._reference = np.zeros(0)
+        self._candidates = np.zeros((0, 0), dtype=np.intp)
+        self._costs = np.zeros((0, 0))
+        self._left_out = np.zeros(0)
 
     def __call__(self, alpha: Array) -> tuple[float, Array]:
         """Value and gradient at a potential."""
@@ -110,7 +110,7 @@ class SemiDual:
     def evaluate(self, alpha: Array) -> tuple[float, Array, NDArray[np.intp], Array]:
         """Value, entries of the top-k plan (n, k), their rows, and the thresholds tau (n,)."""
         self.n_evaluations += 1
-        if self._reference is None:
+        if self._reference.size == 0:
             self._refresh(alpha)
         kept, scores, tau, unsure = self._top(alpha)
         while np.count_nonzero(unsure) > _REFRESH * unsure.size:

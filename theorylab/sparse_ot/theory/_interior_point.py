@@ -33,9 +33,9 @@ __all__ = ["Interior", "interior_point"]
 
 Array = NDArray[np.float64]
 
-#: Complementarity products of the first point: small enough to keep what the first stage found, and large enough to be
-#: near the central path.
-_FIRST_PRODUCT = 1e-3
+#: Complementarity products of the first point, as a multiple of the square of the top-k plan's row error: small enough
+#: to keep what the first stage found, and large enough to be near the central path.
+_FIRST_PRODUCT, _LEAST_PRODUCT, _LARGEST_PRODUCT = 0.03, 1e-8, 1e-3
 #: Products below this are rounding.
 _LAST_PRODUCT = 1e-17
 _MAX_ITERATIONS = 100
@@ -103,26 +103,29 @@ class _Products:
 
 
 def interior_point(
-    problem: Columns, candidates: NDArray[np.intp], alpha: Array, tau: Array, tolerance: float
+    problem: Columns, candidates: NDArray[np.intp], alpha: Array, tau: Array, row_error: float, tolerance: float
 ) -> Interior:
     """Solve the convexified problem on the candidates (n, K), from potentials near the optimum.
 
-    It ends when the duality gap, the sum of all complementarity products, is at most `tolerance` in the units of the
-    problem, or when rounding stops the progress: the caller computes the gap of what comes back.
+    `row_error` is that of the top-k plan at `alpha`, in l1, as a share of the mass.  The method ends when the duality
+    gap, the sum of all complementarity products, is at most `tolerance` in the units of the problem, or when rounding
+    stops the progress: the caller computes the gap of what comes back.
     """
     solver = _Solver(problem, candidates, alpha)
-    point = solver.start(alpha, tau)
-    iteration = 0
-    for iteration in range(1, _MAX_ITERATIONS + 1):
+    product = min(max(_FIRST_PRODUCT * row_error**2, _LEAST_PRODUCT), _LARGEST_PRODUCT)
+    point = solver.start(alpha, tau, product)
+    n_iterations = 0
+    while n_iterations < _MAX_ITERATIONS:
         products = solver.products(point)
         average = products.total() / products.size()
         if products.total() <= tolerance or average < _LAST_PRODUCT:
             break
+        n_iterations += 1
         new = solver.step(point, products, average)
         if new is None:
             break
         point = new
-    return Interior(point.alpha, point.tau, point.multipliers[2], point.slacks[2], iteration)
+    return Interior(point.alpha, point.tau, point.multipliers[2], point.slacks[2], n_iterations)
 
 
 class _Solver:
@@ -138,9 +141,8 @@ class _Solver:
         middle, reach = 0.5 * (alpha.max() + alpha.min()), 2.0 * max(problem.spread, float(np.ptp(alpha)))
         self.bounds = (middle - reach, middle + reach)
 
-    def start(self, alpha: Array, tau: Array) -> _Point:
+    def start(self, alpha: Array, tau: Array, product: float) -> _Point:
         """Point near the central path, from closed forms of u for given x and of r for given u."""
-        product = _FIRST_PRODUCT
         x = alpha[self.rows] - self.costs - tau[:, None]
         root = np.sqrt(x * x + 4.0 * product)
         u, gap = 0.5 * (root + x), 0.5 * (root - x)
@@ -164,13 +166,13 @@ class _Solver:
             point.multipliers * point.slacks, point.pi * point.theta, point.box * self.distances(point.alpha)
         )
 
-    def by_rows(self, entries: Array) -> Array:
+    def by_rows(self, entries: Array) -> NDArray[Any]:
         return np.bincount(self.rows.ravel(), entries.ravel(), minlength=self.n_rows)
 
     def step(self, point: _Point, products: _Products, average: float) -> _Point | None:
         """One predictor-corrector step; None where the system has become numerically singular."""
-        system = _System.at(self, point)
-        if system is None:
+        system = _System(self, point)
+        if system.factor is None:
             return None
         affine = system.solve(_Products(-products.entries, -products.columns, -products.box), second_order=None)
         reach = min(1.0, self.longest(point, affine))
@@ -203,103 +205,99 @@ class _Solver:
         return -1.0 / fastest if fastest < 0.0 else np.inf
 
 
-@dataclasses.dataclass(frozen=True)
 class _System:
     """Newton's equations at a point, factorised.
 
     With dx = d(alpha_i) - d(tau_j) an entry of the plan moves by weight * (dx + ratio_ij d(theta_j)) + constant.  The
     change of tau' = tau - mean d(theta), where mean is the weighted mean of a column's ratios, decouples the two
-    unknowns of a column: `lean` are the ratios less their mean.  All differences of large numbers are thereby written
-    as sums of positive ones, without which the last digits are lost at ties.
+    unknowns of a column: `lean` are the ratios less their mean, times the weights.  All differences of large numbers
+    are thereby written as sums of positive ones, without which the last digits are lost at ties.
+
+    Parameters
+    ----------
+    solver : _Solver
+        The problem.
+    point : _Point
+        Where the equations are linearised.
     """
 
-    solver: _Solver
-    point: _Point
-    parts: dict[str, Any]
-    factor: Any
-
-    @classmethod
-    def at(cls, solver: _Solver, point: _Point) -> _System | None:
+    def __init__(self, solver: _Solver, point: _Point) -> None:
         lam, rest, t, z = point.multipliers
         s, r, gap, u = point.slacks
-        stiffness = s + lam * r / rest
-        f = lam / stiffness
-        p, low = t / gap, lam + z / u
-        curvature = low + f * u * u
-        weight, ratio = p * curvature / (curvature + p), -f * u / curvature
-        of_tau = weight.sum(axis=1)
-        mean = (weight * ratio).sum(axis=1) / of_tau
-        lean = weight * (ratio - mean[:, None])
-        of_theta = (f * low / curvature).sum(axis=1) + (lean * (ratio - mean[:, None])).sum(axis=1)
-        of_theta += point.pi / point.theta
-        box = (point.box / solver.distances(point.alpha)).sum(axis=0)
-        halves = (weight / np.sqrt(of_tau)[:, None], lean / np.sqrt(of_theta)[:, None])
-        factor = solver.laplacian.factorise(halves, box)
-        if factor is None:
-            return None
-        parts = {
-            "stiffness": stiffness,
-            "f": f,
-            "p": p,
-            "total": curvature + p,
-            "weight": weight,
-            "lean": lean,
-            "mean": mean,
-            "of_tau": of_tau,
-            "of_theta": of_theta,
-        }
-        return cls(solver, point, parts, factor)
+        self.solver, self.point = solver, point
+        # multipliers of the entries' own quadratic and linear constraints, per unit of their slack
+        self.stiffness = s + lam * r / rest
+        self.f = lam / self.stiffness
+        self.p = t / gap
+        self.f_u = self.f * u
+        low = lam + z / u
+        curvature = low + self.f_u * u
+        self.total = curvature + self.p
+        self.weight = self.p * curvature / self.total
+        ratio = -self.f_u / curvature
+        self.of_tau = self.weight.sum(axis=1)
+        self.mean = (self.weight * ratio).sum(axis=1) / self.of_tau
+        ratio -= self.mean[:, None]
+        self.lean = self.weight * ratio
+        self.of_theta = (self.f * low / curvature + self.lean * ratio).sum(axis=1) + point.pi / point.theta
+        self.distances = solver.distances(point.alpha)
+        self.stiff_box = point.box / self.distances
+        # what the constraints and the stationarity conditions miss
+        self.miss_r = r + point.theta[:, None] - 0.5 * u * u - s
+        self.miss_x = u - (point.alpha[solver.rows] - solver.costs - point.tau[:, None]) - gap
+        self.miss_u = lam * u - t - z
+        self.miss_a = solver.problem.a - solver.by_rows(t) - point.box[0] + point.box[1]
+        self.miss_b = solver.problem.b - t.sum(axis=1)
+        self.miss_k = solver.problem.max_nz - lam.sum(axis=1) - point.pi
+        terms = (self.weight / np.sqrt(self.of_tau)[:, None], self.lean / np.sqrt(self.of_theta)[:, None])
+        self.factor = solver.laplacian.factorise(terms, self.stiff_box.sum(axis=0))
 
     def solve(self, wanted: _Products, second_order: _Point | None) -> _Point:
         """Step that changes the products as wanted; with the affine step's second-order terms of the constraints."""
         from scipy.linalg import cho_solve
 
-        solver, point, parts = self.solver, self.point, self.parts
+        solver, point, rows = self.solver, self.point, self.solver.rows
         lam, rest, t, z = point.multipliers
-        s, r, gap, u = point.slacks
-        stiffness, f, p, total = parts["stiffness"], parts["f"], parts["p"], parts["total"]
-        rows = solver.rows
+        _, r, gap, u = point.slacks
         to_s, to_r, to_t, to_z = wanted.entries
-        # what the linear and the quadratic constraints miss
-        miss_r = r + point.theta[:, None] - 0.5 * u * u - s
-        miss_x = u - (point.alpha[rows] - solver.costs - point.tau[:, None]) - gap
-        miss_u = lam * u - t - z
+        miss_r, miss_u = self.miss_r, self.miss_u
         if second_order is not None:
             miss_r = miss_r - 0.5 * second_order.slacks[3] ** 2
             miss_u = miss_u + second_order.multipliers[0] * second_order.slacks[3]
-        miss_a = solver.problem.a - solver.by_rows(t) - point.box[0] + point.box[1]
-        miss_b = solver.problem.b - t.sum(axis=1)
-        miss_k = solver.problem.max_nz - lam.sum(axis=1) - point.pi
         # entries, with d(alpha), d(tau) and d(theta) still unknown
-        base_lam = (to_s - lam * (to_r / rest + miss_r)) / stiffness
-        base_t = to_t / gap - p * miss_x
-        base_u = base_t + to_z / u - miss_u - u * base_lam
-        still_t, still_lam = base_t - p * base_u / total, base_lam + f * u * base_u / total
+        base_lam = (to_s - lam * (to_r / rest + miss_r)) / self.stiffness
+        base_t = to_t / gap - self.p * self.miss_x
+        base_u = (base_t + to_z / u - miss_u - u * base_lam) / self.total
+        still_t = base_t - self.p * base_u
         # columns
-        for_tau = still_t.sum(axis=1) - miss_b
-        for_theta = still_lam.sum(axis=1) + wanted.columns / point.theta - miss_k + parts["mean"] * for_tau
-        weight, lean = parts["weight"], parts["lean"]
-        pull = weight * (for_tau / parts["of_tau"])[:, None] - lean * (for_theta / parts["of_theta"])[:, None]
-        distances = solver.distances(point.alpha)
-        of_box = wanted.box / distances
-        right = miss_a - solver.by_rows(still_t - pull) - of_box[0] + of_box[1]
+        for_tau = still_t.sum(axis=1) - self.miss_b
+        for_theta = (base_lam + self.f_u * base_u).sum(axis=1) + wanted.columns / point.theta - self.miss_k
+        for_theta += self.mean * for_tau
+        pull = self.weight * (for_tau / self.of_tau)[:, None] - self.lean * (for_theta / self.of_theta)[:, None]
+        of_box = wanted.box / self.distances
+        # rows
+        right = self.miss_a - solver.by_rows(still_t - pull) - of_box[0] + of_box[1]
         d_alpha = cho_solve(self.factor, right, check_finite=False)
         # and back
         at_entries = d_alpha[rows]
-        d_theta = (for_theta - (lean * at_entries).sum(axis=1)) / parts["of_theta"]
-        d_tau = ((weight * at_entries).sum(axis=1) + for_tau) / parts["of_tau"] + parts["mean"] * d_theta
+        d_theta = (for_theta - (self.lean * at_entries).sum(axis=1)) / self.of_theta
+        d_tau = ((self.weight * at_entries).sum(axis=1) + for_tau) / self.of_tau + self.mean * d_theta
         dx, of_theta = at_entries - d_tau[:, None], d_theta[:, None]
-        d_u = (base_u + p * dx + f * u * of_theta) / total
-        d_lam = base_lam + f * (u * d_u - of_theta)
-        d_r = (to_r + r * d_lam) / rest
-        d_gap = d_u - dx + miss_x
+        multipliers, slacks = np.empty_like(point.multipliers), np.empty_like(point.slacks)
+        d_u = slacks[3] = base_u + (self.p * dx + self.f_u * of_theta) / self.total
+        d_lam = multipliers[0] = base_lam + self.f_u * d_u - self.f * of_theta
+        np.negative(d_lam, out=multipliers[1])
+        slacks[1] = (to_r + r * d_lam) / rest
+        slacks[0] = slacks[1] + of_theta - u * d_u + miss_r
+        slacks[2] = d_u - dx + self.miss_x
+        multipliers[2] = (to_t - t * slacks[2]) / gap
+        multipliers[3] = (to_z - z * d_u) / u
         return _Point(
             alpha=d_alpha,
             tau=d_tau,
             theta=d_theta,
             pi=(wanted.columns - point.pi * d_theta) / point.theta,
-            multipliers=np.stack([d_lam, -d_lam, (to_t - t * d_gap) / gap, (to_z - z * d_u) / u]),
-            slacks=np.stack([d_r + of_theta - u * d_u + miss_r, d_r, d_gap, d_u]),
-            box=of_box + point.box / distances * np.stack([d_alpha, -d_alpha]),
+            multipliers=multipliers,
+            slacks=slacks,
+            box=of_box + self.stiff_box * np.stack([d_alpha, -d_alpha]),
         )
-

@@ -41,7 +41,8 @@ class RowLaplacian:
         """
         from scipy.linalg import LinAlgError, cho_factor
 
-        blocks = sum(term[:, :, None] * term[:, None, :] for term in terms)
+        stacked = np.stack(list(terms), axis=-1)
+        blocks = stacked @ np.swapaxes(stacked, 1, 2)
         m = self._n_rows
         matrix = np.bincount(self._places, np.ravel(blocks), minlength=m * m).reshape(m, m)
         np.negative(matrix, out=matrix)

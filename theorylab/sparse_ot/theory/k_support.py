@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from theorylab import arrays, validation
-from theorylab.sparse_ot.theory._arguments import check_max_nz
+from theorylab.sparse_ot.theory._arguments import check_axis, check_max_nz
 
 __all__ = ["ksupport_norm_sq"]
 
@@ -52,8 +52,10 @@ def ksupport_norm_sq(t: Any, k: int, axis: int = 0) -> Any:
     (49.0, 25.0)
     """
     k = check_max_nz("k", k)
-    xp, (t,) = arrays.promote(validation.check_array("t", t))
-    t = move_last("t", xp, t, axis)
+    t = validation.check_array("t", t)
+    axis = check_axis("axis", axis, t.ndim)
+    xp, (t,) = arrays.promote(t)
+    t = xp.moveaxis(t, axis, -1)
     length = t.shape[-1]
     k = min(k, length)
     ordered = xp.sort(xp.abs(t), axis=-1, descending=True)
@@ -68,10 +70,3 @@ def ksupport_norm_sq(t: Any, k: int, axis: int = 0) -> Any:
     head = xp.take_along_axis(squares, p, axis=-1)
     tail = xp.take_along_axis(behind, p, axis=-1)
     return (head + tail**2 / (k - xp.astype(p, t.dtype)))[..., 0]
-
-
-def move_last(name: str, xp: Any, values: Any, axis: int) -> Any:
-    """The array with `axis` as its last one."""
-    if not -values.ndim <= axis < values.ndim:
-        raise ValueError(f"axis must be an axis of {name}, which has {values.ndim}; got {axis}. Pass another one.")
-    return xp.moveaxis(values, axis, -1)
