@@ -1,0 +1,23 @@
+"""Measurements of the chapter: referees of sparse and of entropic transport."""
+
+from theorylab.sparse_ot.experiment.assignment import assignment_plan, enumerate_gap, solve_grid_transport
+from theorylab.sparse_ot.experiment.entropic import (
+    Iteration,
+    count_sweeps,
+    follow_path,
+    run_log_sinkhorn,
+    run_sparse_newton,
+    sum_objective,
+)
+
+__all__ = [
+    "Iteration",
+    "assignment_plan",
+    "count_sweeps",
+    "enumerate_gap",
+    "follow_path",
+    "run_log_sinkhorn",
+    "run_sparse_newton",
+    "solve_grid_transport",
+    "sum_objective",
+]
