@@ -54,7 +54,7 @@ class Certified:
 
 def certify(problem: Columns, semi_dual: SemiDual, alpha: Array, tolerance: float) -> Certified:
     """Close the gap to `tolerance` of the value, or stop where no further round narrows it."""
-    lower, error, tau = _lower_bound(problem, semi_dual, alpha)
+    lower, distance, tau = _lower_bound(problem, semi_dual, alpha)
     # the part of the regulariser gives the scale where the value itself may cancel to nothing
     scale = 0.5 * float(np.sum(problem.b**2)) / problem.max_nz
     best = Certified(alpha, np.zeros((0, 0), dtype=np.intp), np.zeros((0, 0)), lower, np.inf, 0)
@@ -62,25 +62,30 @@ def certify(problem: Columns, semi_dual: SemiDual, alpha: Array, tolerance: floa
     for _ in range(_MAX_ROUNDS):
         rows = _candidates(problem, alpha, tau, spare, support)
         allowed = tolerance * max(abs(lower), scale)
-        inner = interior_point(problem, rows, alpha, tau, error, _SAFETY * allowed)
+        inner = interior_point(problem, rows, alpha, tau, distance, _SAFETY * allowed)
         n_iterations += inner.n_iterations
         plan, feasible = _exact_plan(problem, rows, inner)
         costs = np.take_along_axis(problem.costs, rows, axis=1)
         upper = float(np.sum(costs * plan) + 0.5 * np.sum(ksupport_norm_sq(plan, problem.max_nz, axis=1)))
         alpha = inner.alpha
-        lower, error, tau = _lower_bound(problem, semi_dual, alpha)
+        lower, distance, tau = _lower_bound(problem, semi_dual, alpha)
         best = _better(best, Certified(alpha, rows, plan, lower, upper if feasible else np.inf, n_iterations))
-        if best.upper - best.lower <= tolerance * max(abs(best.upper), scale) or rows.shape[1] == problem.a.size:
+        closed = np.isfinite(best.upper) and best.upper - best.lower <= tolerance * max(abs(best.upper), scale)
+        if closed or rows.shape[1] == problem.a.size:
             break
         support, spare = (rows, inner.plan > 1e-3 * inner.slack), 2 * spare
     return best
 
 
 def _lower_bound(problem: Columns, semi_dual: SemiDual, alpha: Array) -> tuple[float, float, Array]:
-    """The semi-dual on all entries, the relative row error of its top-k plan, and the thresholds."""
+    """The semi-dual on all entries, a measure of the distance from the optimum, and the thresholds.
+
+    The measure is the relative row error of the top-k plan times the cost of a unit of mass.
+    """
     value, plan, rows, tau = semi_dual.evaluate(alpha)
-    error = np.abs(problem.a - _by_rows(rows, plan, problem.a.size)).sum() / problem.a.sum()
-    return value, float(error), tau
+    mass = float(problem.a.sum())
+    error = float(np.abs(problem.a - _by_rows(rows, plan, problem.a.size)).sum()) / mass
+    return value, error * abs(value / mass - float(problem.costs.min())), tau
 
 
 def _better(old: Certified, new: Certified) -> Certified:

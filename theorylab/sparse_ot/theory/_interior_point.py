@@ -33,9 +33,10 @@ __all__ = ["Interior", "interior_point"]
 
 Array = NDArray[np.float64]
 
-#: Complementarity products of the first point, as a multiple of the square of the top-k plan's row error: small enough
-#: to keep what the first stage found, and large enough to be near the central path.
-_FIRST_PRODUCT, _LEAST_PRODUCT, _LARGEST_PRODUCT = 0.03, 1e-8, 1e-3
+#: Complementarity products of the first point, as a share of the cost per unit of mass times the row error: small
+#: enough to keep what the first stage found, and large enough to be near the central path.  Ten times more or less costs
+#: a few steps, from almost unregularised problems to almost uncosted ones.
+_FIRST_PRODUCT, _LEAST_PRODUCT = 0.01, 1e-8
 #: Products below this are rounding.
 _LAST_PRODUCT = 1e-17
 _MAX_ITERATIONS = 100
@@ -103,16 +104,16 @@ class _Products:
 
 
 def interior_point(
-    problem: Columns, candidates: NDArray[np.intp], alpha: Array, tau: Array, row_error: float, tolerance: float
+    problem: Columns, candidates: NDArray[np.intp], alpha: Array, tau: Array, distance: float, tolerance: float
 ) -> Interior:
     """Solve the convexified problem on the candidates (n, K), from potentials near the optimum.
 
-    `row_error` is that of the top-k plan at `alpha`, in l1, as a share of the mass.  The method ends when the duality
-    gap, the sum of all complementarity products, is at most `tolerance` in the units of the problem, or when rounding
-    stops the progress: the caller computes the gap of what comes back.
+    `distance` measures how far the potentials are from it, in units of cost.  The method ends when the duality gap, the
+    sum of all complementarity products, is at most `tolerance` in the units of the problem, or when rounding stops the
+    progress: the caller computes the gap of what comes back.
     """
     solver = _Solver(problem, candidates, alpha)
-    product = min(max(_FIRST_PRODUCT * row_error**2, _LEAST_PRODUCT), _LARGEST_PRODUCT)
+    product = max(_FIRST_PRODUCT * distance, _LEAST_PRODUCT)
     point = solver.start(alpha, tau, product)
     n_iterations = 0
     while n_iterations < _MAX_ITERATIONS:
@@ -144,17 +145,19 @@ class _Solver:
     def start(self, alpha: Array, tau: Array, product: float) -> _Point:
         """Point near the central path, from closed forms of u for given x and of r for given u."""
         x = alpha[self.rows] - self.costs - tau[:, None]
-        root = np.sqrt(x * x + 4.0 * product)
-        u, gap = 0.5 * (root + x), 0.5 * (root - x)
         k, width = self.problem.max_nz, x.shape[1]
         ordered = -np.sort(-np.maximum(x, 0.0), axis=1)
         boundary = 0.5 * (ordered[:, k - 1] + ordered[:, k]) if k < width else np.zeros_like(tau)
         theta = np.maximum(0.5 * boundary**2, product)
+        # on the path u (u - x) is the product for entries of the plan, and u^2 is about theta for the others
+        root = 0.5 * (np.sqrt(x * x + 4.0 * product) + np.abs(x))
+        floor = np.sqrt(theta)[:, None]
+        used = (x > 0.0) & (root > floor)
+        u, gap = np.where(used, root, floor), np.where(used, product / root, np.maximum(floor - x, product / root))
         height = 0.5 * u * u - theta[:, None]
         root = np.sqrt(height * height + 4.0 * product**2)
         r, s = product + 0.5 * (root + height), product + 0.5 * (root - height)
-        slacks = np.stack([s, r, np.maximum(gap, product), u])
-        slacks = np.maximum(slacks, 1e-12)
+        slacks = np.stack([s, r, gap, u])
         return _Point(alpha, tau, theta, product / theta, product / slacks, slacks, product / self.distances(alpha))
 
     def distances(self, alpha: Array) -> Array:

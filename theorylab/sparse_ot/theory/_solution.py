@@ -58,11 +58,13 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """Relative gap; nan where there is no upper bound."""
+        """Relative gap; inf where there is no upper bound."""
+        if not np.isfinite(self.value_upper):
+            return float("inf")
         return (self.value_upper - self.value) / max(abs(self.value_upper), float(np.finfo(float).tiny))
 
 
-def solve(a: Array, b: Array, M: Array, alpha0: Array | None, settings: Settings) -> Solution:
+def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None) -> Solution:
     """Both stages, or the first alone."""
     rows, columns = np.flatnonzero(a > 0.0), np.flatnonzero(b > 0.0)
     problem = Columns.of(a[rows], b[columns], M[np.ix_(rows, columns)], settings.reg, settings.max_nz)

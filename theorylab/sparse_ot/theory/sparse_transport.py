@@ -215,7 +215,7 @@ def sparse_ot(
                 f"shape {tuple(alpha0.shape)}."
             )
     problems = _on_host(a, b, M, alpha0)
-    solutions = [solve(*problem, settings=settings) for problem in problems]
+    solutions = [solve(settings, *problem) for problem in problems]
     form = _Form(xp, a, tuple(a.shape[:-1]), transposed=sparse_axis == 1, as_sparse=as_sparse)
     T = form.plans([solution.plan for solution in solutions])
     result = _result(form, solutions, settings)
