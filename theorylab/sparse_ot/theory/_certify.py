@@ -82,10 +82,10 @@ def _lower_bound(problem: Columns, semi_dual: SemiDual, alpha: Array) -> tuple[f
 
     The measure is the relative row error of the top-k plan times the cost of a unit of mass.
     """
-    value, plan, rows, tau = semi_dual.evaluate(alpha)
-    mass = float(problem.a.sum())
-    error = float(np.abs(problem.a - _by_rows(rows, plan, problem.a.size)).sum()) / mass
-    return value, error * abs(value / mass - float(problem.costs.min())), tau
+    top = semi_dual.evaluate(alpha)
+    value, mass = semi_dual.value(alpha, top), float(problem.a.sum())
+    error = float(np.abs(problem.a - _by_rows(top.rows, top.plan, problem.a.size)).sum()) / mass
+    return value, error * abs(value / mass - float(problem.costs.min())), top.tau
 
 
 def _better(old: Certified, new: Certified) -> Certified:

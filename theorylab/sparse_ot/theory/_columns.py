@@ -11,12 +11,12 @@ Scores are kept by columns, so that every operation runs along contiguous memory
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Columns", "SemiDual", "simplex_threshold"]
+__all__ = ["Columns", "SemiDual", "TopK", "simplex_plan"]
 
 Array = NDArray[np.float64]
 
@@ -74,6 +74,24 @@ class Columns:
         return float(self.costs.max() - self.costs.min() + self.b.max())
 
 
+class TopK(NamedTuple):
+    """The top-k plan at a potential.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of int, shape (n, k)
+        Rows of the entries.
+    plan : numpy.ndarray, shape (n, k)
+        Their masses.
+    tau : numpy.ndarray, shape (n,)
+        Threshold of each column, above which a score has mass.
+    """
+
+    rows: NDArray[np.intp]
+    plan: Array
+    tau: Array
+
+
 class SemiDual:
     """The semi-dual's value and gradient; exact although only a few candidates of each column are looked at.
 
@@ -103,26 +121,28 @@ class SemiDual:
 
     def __call__(self, alpha: Array) -> tuple[float, Array]:
         """Value and gradient at a potential."""
-        value, plan, rows, _ = self.evaluate(alpha)
-        a = self._problem.a
-        return value, a - np.bincount(rows.ravel(), plan.ravel(), minlength=a.size)
+        top, a = self.evaluate(alpha), self._problem.a
+        return self.value(alpha, top), a - np.bincount(top.rows.ravel(), top.plan.ravel(), minlength=a.size)
 
-    def evaluate(self, alpha: Array) -> tuple[float, Array, NDArray[np.intp], Array]:
-        """Value, entries of the top-k plan (n, k), their rows, and the thresholds tau (n,)."""
+    def value(self, alpha: Array, top: TopK) -> float:
+        """The semi-dual, from the top-k plan at the potential."""
+        problem = self._problem
+        return float(alpha @ problem.a - top.tau @ problem.b - 0.5 * np.sum(top.plan**2))
+
+    def evaluate(self, alpha: Array) -> TopK:
+        """Value, plan and thresholds at a potential."""
         self.n_evaluations += 1
         if self._reference.size == 0:
             self._refresh(alpha)
-        kept, scores, tau, unsure = self._top(alpha)
+        top, unsure = self._of_candidates(alpha)
         while np.count_nonzero(unsure) > _REFRESH * unsure.size:
             self._refresh(alpha)
-            kept, scores, tau, unsure = self._top(alpha)
+            top, unsure = self._of_candidates(alpha)
             if np.count_nonzero(unsure) > _REFRESH * unsure.size:
                 self._width = min(2 * self._width, alpha.size)
         if np.any(unsure):
-            kept, scores, tau = self._with_whole_columns(alpha, np.flatnonzero(unsure), kept, scores, tau)
-        plan = np.maximum(scores - tau[:, None], 0.0)
-        value = float(alpha @ self._problem.a - np.sum(plan * (scores - 0.5 * plan)))
-        return value, plan, kept, tau
+            top = self._with_whole_columns(alpha, np.flatnonzero(unsure), top)
+        return top
 
     def _refresh(self, alpha: Array) -> None:
         scores = alpha - self._problem.costs
@@ -136,44 +156,47 @@ class SemiDual:
         self._costs = np.take_along_axis(self._problem.costs, self._candidates, axis=1)
         self._reference = alpha.copy()
 
-    def _top(self, alpha: Array) -> tuple[NDArray[np.intp], Array, Array, NDArray[np.bool_]]:
+    def _of_candidates(self, alpha: Array) -> tuple[TopK, NDArray[np.bool_]]:
         """Top-k of the candidates, and the columns where it may not be the top-k of the column."""
-        k = self._problem.max_nz
-        kept, scores, tau = _top_k(alpha[self._candidates] - self._costs, self._problem.b, k)
+        problem = self._problem
+        kept, plan, tau, lowest = _top_k(alpha[self._candidates] - self._costs, problem.b, problem.max_nz)
         # an entry left out matters only where it would be kept and get mass
-        lowest = scores.min(axis=1) if k <= self._width else np.full_like(tau, -np.inf)
-        unsure = np.maximum(lowest, tau) < self._left_out + np.max(alpha - self._reference)
-        return np.take_along_axis(self._candidates, kept, axis=1), scores, tau, unsure
+        keeps_all = problem.max_nz > self._width
+        needed = tau if keeps_all else np.maximum(lowest, tau)
+        unsure = needed < self._left_out + np.max(alpha - self._reference)
+        return TopK(np.take_along_axis(self._candidates, kept, axis=1), plan, tau), unsure
 
-    def _with_whole_columns(self, alpha: Array, columns: Any, kept: Any, scores: Any, tau: Any) -> tuple[Any, Any, Any]:
+    def _with_whole_columns(self, alpha: Array, columns: NDArray[np.intp], top: TopK) -> TopK:
         """The top-k of some columns taken from all their entries."""
-        rows, values, thresholds = _top_k(
-            alpha - self._problem.costs[columns], self._problem.b[columns], self._problem.max_nz
-        )
-        if values.shape[1] > scores.shape[1]:  # fewer candidates than max_nz
-            padding = ((0, 0), (0, values.shape[1] - scores.shape[1]))
-            kept, scores = np.pad(kept, padding), np.pad(scores, padding, constant_values=-np.inf)
-            scores = np.where(np.isneginf(scores), tau[:, None], scores)
-        kept[columns], scores[columns], tau[columns] = rows, values, thresholds
-        return kept, scores, tau
+        problem = self._problem
+        kept, masses, thresholds, _ = _top_k(alpha - problem.costs[columns], problem.b[columns], problem.max_nz)
+        # fewer candidates than max_nz: room for the rest, which stays empty in the other columns
+        missing = ((0, 0), (0, masses.shape[1] - top.plan.shape[1]))
+        rows, plan, tau = np.pad(top.rows, missing), np.pad(top.plan, missing), top.tau.copy()
+        rows[columns], plan[columns], tau[columns] = kept, masses, thresholds
+        return TopK(rows, plan, tau)
 
 
-def simplex_threshold(scores: Array, b: Array) -> Array:
-    """Threshold tau of each column with sum(max(scores - tau, 0)) = b, along the last axis; b > 0."""
-    ordered = -np.sort(-scores, axis=-1)
+def simplex_plan(scores: Array, b: Array) -> tuple[Array, Array]:
+    """Masses max(scores - tau, 0) with sum b > 0 along the last axis, and the thresholds tau.
+
+    Scores are counted from the largest of their column, so that a mass is not lost beside large potentials.
+    """
+    largest = scores.max(axis=-1)
+    depths = scores - largest[:, None]
+    ordered = -np.sort(-depths, axis=-1)
     excess = np.cumsum(ordered, axis=-1) - b[:, None]
     count = np.count_nonzero(ordered * np.arange(1, scores.shape[-1] + 1) > excess, axis=-1)
-    # b far below the scores' rounding leaves no count at all: then only the largest score has mass
-    count = np.maximum(count, 1)
-    return np.take_along_axis(excess, count[:, None] - 1, axis=-1)[:, 0] / count
+    tau = np.take_along_axis(excess, count[:, None] - 1, axis=-1)[:, 0] / count
+    return np.maximum(depths - tau[:, None], 0.0), largest + tau
 
 
-def _top_k(scores: Array, b: Array, k: int) -> tuple[NDArray[np.intp], Array, Array]:
-    """Indices and values of the k largest scores of each column, in no order, and the threshold."""
+def _top_k(scores: Array, b: Array, k: int) -> tuple[NDArray[np.intp], Array, Array, Array]:
+    """Indices of the k largest scores of each column, in no order, their masses, the threshold, the smallest kept."""
     width = scores.shape[1]
     if k < width:
         kept = np.argpartition(scores, width - k, axis=1)[:, width - k :]
         scores = np.take_along_axis(scores, kept, axis=1)
     else:
-        kept = np.broadcast_to(np.arange(width), scores.shape).copy()
-    return kept, scores, simplex_threshold(scores, b)
+        kept = np.broadcast_to(np.arange(width), scores.shape)
+    return kept, *simplex_plan(scores, b), scores.min(axis=1)

@@ -34,8 +34,8 @@ __all__ = ["Interior", "interior_point"]
 Array = NDArray[np.float64]
 
 #: Complementarity products of the first point, as a share of the cost per unit of mass times the row error: small
-#: enough to keep what the first stage found, and large enough to be near the central path.  Ten times more or less costs
-#: a few steps, from almost unregularised problems to almost uncosted ones.
+#: enough to keep what the first stage found, and large enough to be near the central path.  A factor of ten
+#: costs a few steps, from almost unregularised problems to almost uncosted ones.
 _FIRST_PRODUCT, _LEAST_PRODUCT = 0.01, 1e-8
 #: Products below this are rounding.
 _LAST_PRODUCT = 1e-17

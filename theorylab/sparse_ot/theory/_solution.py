@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorylab.sparse_ot.theory._certify import Certified, certify
-from theorylab.sparse_ot.theory._columns import Columns, SemiDual, simplex_threshold
+from theorylab.sparse_ot.theory._columns import Columns, SemiDual, TopK, simplex_plan
 from theorylab.sparse_ot.theory._first_order import ascend, entropic_start
 
 __all__ = ["Settings", "Solution", "solve"]
@@ -76,16 +76,16 @@ def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None
         found = certify(problem, semi_dual, ascent.alpha, settings.gap_tol)
     else:
         nothing = np.zeros((columns.size, 0))
-        lower = semi_dual.evaluate(ascent.alpha)[0]
+        lower = semi_dual(ascent.alpha)[0]
         found = Certified(ascent.alpha, nothing.astype(np.intp), nothing, lower, np.inf, 0)
-    kept, entries, tau, tied = _top_k_plan(problem, semi_dual, found)
+    top, tied = _top_k_plan(problem, semi_dual, found)
 
     def placed(indices: NDArray[np.intp], masses: Array) -> Any:
         return _sparse(rows[indices], columns, masses * problem.mass_unit, M.shape)
 
     convex = placed(found.rows, found.plan) if np.isfinite(found.upper) else None
-    plan = convex if settings.plan == "convex" and convex is not None else placed(kept, entries)
-    alpha, beta = _potentials(found.alpha * problem.cost_unit, tau * problem.cost_unit, rows, columns, M)
+    plan = convex if settings.plan == "convex" and convex is not None else placed(top.rows, top.plan)
+    alpha, beta = _potentials(found.alpha * problem.cost_unit, top.tau * problem.cost_unit, rows, columns, M)
     everywhere = np.zeros(b.size, dtype=bool)
     everywhere[columns] = tied
     return Solution(
@@ -105,26 +105,24 @@ def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None
     )
 
 
-def _top_k_plan(
-    problem: Columns, semi_dual: SemiDual, found: Certified
-) -> tuple[NDArray[np.intp], Array, Array, NDArray[np.bool_]]:
-    """Rows and masses of the top-k plan, thresholds, and which columns are tied.
+def _top_k_plan(problem: Columns, semi_dual: SemiDual, found: Certified) -> tuple[TopK, NDArray[np.bool_]]:
+    """The top-k plan, and which columns are tied.
 
     Among tied entries those that carry most of the convex plan are kept: any choice is a maximiser, this one misses the
     rows by less.
     """
     k = problem.max_nz
-    _, entries, kept, tau = semi_dual.evaluate(found.alpha)
+    top = semi_dual.evaluate(found.alpha)
     if not np.isfinite(found.upper):
-        return kept, entries, tau, _nearly_tied(problem, found.alpha, tau)
+        return top, _nearly_tied(problem, found.alpha, top.tau)
     tied = np.count_nonzero(found.plan > 0.0, axis=1) > k
     if np.any(tied):
         most = np.argsort(-found.plan[tied], axis=1, kind="stable")[:, :k]
         chosen = np.take_along_axis(found.rows[tied], most, axis=1)
         scores = found.alpha[chosen] - np.take_along_axis(problem.costs[tied], chosen, axis=1)
-        threshold = simplex_threshold(scores, problem.b[tied])
-        kept[tied], entries[tied] = chosen, np.maximum(scores - threshold[:, None], 0.0)
-    return kept, entries, tau, tied
+        masses, _ = simplex_plan(scores, problem.b[tied])
+        top.rows[tied], top.plan[tied] = chosen, masses
+    return top, tied
 
 
 def _nearly_tied(problem: Columns, alpha: Array, tau: Array) -> NDArray[np.bool_]:

@@ -340,7 +340,7 @@ def _result(form: _Form, solutions: list[Solution], settings: Settings) -> Spars
 
 def _converged(solution: Solution, settings: Settings) -> bool:
     if settings.certify:
-        return solution.gap <= settings.gap_tol
+        return abs(solution.gap) <= settings.gap_tol
     return solution.row_error <= settings.tol * solution.mass
 
 
