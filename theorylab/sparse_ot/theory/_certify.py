@@ -67,7 +67,7 @@ def certify(problem: Columns, semi_dual: SemiDual, alpha: Array, tolerance: floa
         plan, feasible = _exact_plan(problem, rows, inner)
         costs = np.take_along_axis(problem.costs, rows, axis=1)
         upper = float(np.sum(costs * plan) + 0.5 * np.sum(ksupport_norm_sq(plan, problem.max_nz, axis=1)))
-        alpha = inner.alpha
+        alpha = inner.alpha - np.median(inner.alpha)
         lower, distance, tau = _lower_bound(problem, semi_dual, alpha)
         best = _better(best, Certified(alpha, rows, plan, lower, upper if feasible else np.inf, n_iterations))
         closed = np.isfinite(best.upper) and best.upper - best.lower <= tolerance * max(abs(best.upper), scale)
@@ -101,15 +101,19 @@ def _candidates(
     spare: int,
     support: tuple[NDArray[np.intp], NDArray[np.bool_]] | None,
 ) -> NDArray[np.intp]:
-    """The best scores of each column, and the entries that carried mass in the round before."""
+    """The best scores of each column, the best of each row, and the entries that carried mass in the round before.
+
+    Without the rows' best, rounds are spent on finding entries that can carry the row masses at all.
+    """
     scores = alpha - problem.costs - tau[:, None]
     m = problem.a.size
     needed = min(problem.max_nz, int(np.count_nonzero(scores > 0.0, axis=1).max()))
+    scores[np.argmax(scores, axis=0), np.arange(m)] = np.inf
     if support is not None:
         rows, used = support
         held = np.take_along_axis(scores, rows, axis=1)
         np.put_along_axis(scores, rows, np.where(used, np.inf, held), axis=1)
-        needed = max(needed, int(np.count_nonzero(used, axis=1).max()))
+    needed = max(needed, int(np.count_nonzero(np.isinf(scores), axis=1).max()))
     width = min(m, needed + spare)
     if width == m:
         return np.tile(np.arange(m), (problem.b.size, 1))

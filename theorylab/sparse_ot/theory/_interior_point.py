@@ -140,7 +140,7 @@ class _Solver:
         self.laplacian = RowLaplacian(candidates, self.n_rows)
         # twice the spread of an optimum around the middle, wherever the potentials' free shift has put them
         middle, reach = 0.5 * (alpha.max() + alpha.min()), 2.0 * max(problem.spread, float(np.ptp(alpha)))
-        self.bounds = (middle - reach, middle + reach)
+        self.bounds, self.least = (middle - reach, middle + reach), float(np.finfo(float).eps) * reach
 
     def start(self, alpha: Array, tau: Array, product: float) -> _Point:
         """Point near the central path, from closed forms of u for given x and of r for given u."""
@@ -161,8 +161,8 @@ class _Solver:
         return _Point(alpha, tau, theta, product / theta, product / slacks, slacks, product / self.distances(alpha))
 
     def distances(self, alpha: Array) -> Array:
-        """Of the potentials to the upper and the lower end of the box."""
-        return np.stack([self.bounds[1] - alpha, alpha - self.bounds[0]])
+        """Of the potentials to the upper and the lower end of the box, beyond rounding."""
+        return np.maximum(np.stack([self.bounds[1] - alpha, alpha - self.bounds[0]]), self.least)
 
     def products(self, point: _Point) -> _Products:
         return _Products(
