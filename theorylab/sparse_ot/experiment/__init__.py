@@ -3,7 +3,9 @@
 from theorylab.sparse_ot.experiment.assignment import assignment_plan, enumerate_gap, solve_grid_transport
 from theorylab.sparse_ot.experiment.entropic import (
     Iteration,
+    complex_step_gradient,
     count_sweeps,
+    difference_hessian,
     follow_path,
     run_log_sinkhorn,
     run_sparse_newton,
@@ -13,7 +15,9 @@ from theorylab.sparse_ot.experiment.entropic import (
 __all__ = [
     "Iteration",
     "assignment_plan",
+    "complex_step_gradient",
     "count_sweeps",
+    "difference_hessian",
     "enumerate_gap",
     "follow_path",
     "run_log_sinkhorn",

@@ -279,6 +279,11 @@ def sparsity_rate(M: Any) -> Any:
     return xp.maximum(rate, xp.zeros_like(rate))
 
 
+def kept_entries(density: float, m: int, n: int) -> int:
+    """Number of entries that a share of a plan stands for, rounded up, but not for a rounding error of the share."""
+    return max(1, math.ceil(density * m * n * (1.0 - 1e-12)))
+
+
 def _plan(P: Any) -> Any:
     P = validation.check_array("P", P, minimum=0.0)
     if P.ndim < 2:
@@ -288,7 +293,7 @@ def _plan(P: Any) -> Any:
 
 def _n_kept(density: float, P: Any) -> int:
     share = validation.check_number("density", density, exclusive_minimum=0.0, maximum=1.0)
-    return max(1, math.ceil(share * P.shape[-2] * P.shape[-1]))
+    return kept_entries(share, *P.shape[-2:])
 
 
 def _normalised(xp: Any, P: Any, part: Any = None) -> Any:

@@ -12,10 +12,11 @@ from typing import Any
 from theorylab import arrays, validation
 from theorylab.numerics import NotConverged
 from theorylab.sparse_ot.problem import check_transport
-from theorylab.sparse_ot.theory._entropic_state import Instances, State, column_error, objective, project_rows
 from theorylab.sparse_ot.theory._entropic_newton import run_newton
 from theorylab.sparse_ot.theory._entropic_sinkhorn import Record, newton_pays, run_sinkhorn, warm_up
 from theorylab.sparse_ot.theory._entropic_sparse_newton import run_sparse_newton
+from theorylab.sparse_ot.theory._entropic_state import Instances, State, column_error, objective, project_rows
+from theorylab.sparse_ot.theory.entropic_rates import kept_entries
 
 __all__ = ["entropic_ot_newton"]
 
@@ -152,7 +153,7 @@ def _solve(
         warm_up(chosen, left, n_sinkhorn)
         run_newton(chosen, left, tol, max_iter)
     elif rest:
-        n_kept = None if method == "newton" else max(1, math.ceil(min(1.0, density or _KEPT / max(m, n)) * m * n))
+        n_kept = None if method == "newton" else kept_entries(min(1.0, density or _KEPT / max(m, n)), m, n)
         run_sinkhorn(instances, records, -math.inf, n_sinkhorn, lambda _: False)
         for k in rest:
             _run_on_host(instances, k, records[k], tol, max_iter, n_kept)

@@ -1,0 +1,118 @@
+"""Claims on Sinkhorn-Newton-Sparse: the linear tail that sparsifying the Hessian leaves, and what was published."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from theorylab.claims import Agreement, Bound, Conditions, Ordering, Outcome, claim
+from theorylab.sparse_ot import experiment, theory
+from theorylab.sparse_ot.problem import iid_costs
+
+__all__ = ["sparse_newton_superexponential", "sparse_newton_tail"]
+
+_ETA = 1200.0
+#: Errors between which the tail is read off.
+_TAIL = (1e-12, 1e-8)
+
+
+@claim(
+    statement=r"Near the solution a sparse Newton step multiplies the error by the spectral radius of $I - S^{-1}H$ "
+    r"off the null vector, with S the Hessian H that keeps $\lambda n^2$ entries of the plan: a linear tail, which "
+    r"shortens as $\lambda$ grows.",
+    source="derived here; the iteration is that of tang2024",
+    tolerance="15 % of the logarithm of the ratio: eigenvalues of either sign and nearly the same modulus compete in "
+    "the last steps before rounding; for the order of the counts no margin",
+    controls={
+        "dropped_mass": "the share of mass outside the kept entries as the ratio",
+        "sinkhorn": "the rate of Sinkhorn's sweeps, as if the Newton step did nothing",
+        "truncated_diagonal": "the algorithm with sums of the kept entries on the diagonal, which stalls: S is then "
+        "singular along shifts of each connected part",
+    },
+)
+def sparse_newton_tail(conditions: Conditions) -> Outcome:
+    """Independent costs at eta = 1200, the iteration of the paper run to rounding at several densities."""
+    n = conditions.choose(quick=300, full=500)
+    a, b, M = iid_costs(conditions.rng("costs"), n)
+    plan = theory.entropic_ot_newton(a, b, M, 1.0 / _ETA, tol=1e-12)
+    per_row = np.array([2.0, 2.5, 3.0, 5.0, 15.0])
+    runs = [experiment.run_sparse_newton(a, b, M, 1.0 / _ETA, n_kept=int(k * n), max_steps=200) for k in per_row]
+    stalled = [
+        experiment.run_sparse_newton(a, b, M, 1.0 / _ETA, n_kept=int(k * n), max_steps=200, diagonal="truncated")
+        for k in per_row[:2]
+    ]
+    predicted = np.array([float(theory.sparse_newton_rate(plan, k / n)) for k in per_row])
+    dropped = np.array([float(theory.dropped_mass(plan, k / n)) for k in per_row])
+    steps = np.array([float(np.argmax(run.errors <= _TAIL[0])) for run in runs])
+
+    def compare(ratios: np.ndarray, measured: list[experiment.Iteration]) -> Agreement:
+        logs = np.log(ratios[:2])
+        return Agreement(
+            predicted=logs,
+            measured=[_tail(run.errors) for run in measured[:2]],
+            margin=0.15 * np.abs(logs),
+            label="logarithm of the ratio, 2n and 2.5n kept",
+        )
+
+    count = Ordering(values=steps[[0, 2, 3]], direction="decreasing", margin=0.0, label="steps, 2n, 3n, 5n kept")
+    return Outcome(
+        evidence=[compare(predicted, runs), count],
+        controls={
+            "dropped_mass": compare(dropped, runs),
+            "sinkhorn": compare(np.full(2, float(theory.sinkhorn_rate(plan))), runs),
+            "truncated_diagonal": compare(predicted, stalled),
+        },
+        arrays={
+            "kept_per_row": per_row,
+            "predicted": predicted,
+            "dropped": dropped,
+            "steps": steps,
+            **{f"errors_{k:g}": run.errors for k, run in zip(per_row, runs, strict=True)},
+            **{f"truncated_{k:g}": run.errors for k, run in zip(per_row, stalled, strict=False)},
+        },
+    )
+
+
+@claim(
+    statement=r"Sinkhorn-Newton-Sparse with $2n$ kept entries converges super-exponentially: its error falls at least "
+    r"twice as fast at the end as in the middle of its way to $10^{-12}$.",
+    source="tang2024, observed there, without a theorem",
+    tolerance="an inequality; quadratic convergence doubles the digits at each step and passes it easily, linear "
+    "convergence fails it by a factor of 2",
+    controls={
+        "sinkhorn": "plain sweeps, whose convergence is linear",
+        "three_per_row": "3n kept entries, which is how 8n entries of the whole Hessian may have been counted",
+    },
+    expected="refuted",
+)
+def sparse_newton_superexponential(conditions: Conditions) -> Outcome:
+    """The iteration of the paper on its own first example; the dense Hessian passes the same rule, see the tests."""
+    n = conditions.choose(quick=300, full=500)
+    a, b, M = iid_costs(conditions.rng("costs"), n)
+    sparse, denser = (
+        experiment.run_sparse_newton(a, b, M, 1.0 / _ETA, n_kept=k * n, max_steps=200).errors for k in (2, 3)
+    )
+    easy = iid_costs(conditions.rng("easy"), 50)
+    sweeps = experiment.run_log_sinkhorn(*easy, 1.0 / 50.0, 300).errors
+    return Outcome(
+        evidence=speeds_up(sparse),
+        controls={"sinkhorn": speeds_up(sweeps), "three_per_row": speeds_up(denser)},
+        arrays={"sparse": sparse, "denser": denser, "sweeps": sweeps},
+    )
+
+
+def speeds_up(errors: np.ndarray) -> Bound:
+    """Whether the error falls twice as fast in the last third of its steps from 1e-2 to 1e-12 as in the middle one."""
+    way = np.log(errors[(errors < 1e-2) & (errors > _TAIL[0])])
+    third = max(1, (way.size - 1) // 3)
+    middle, last = way[-1 - 2 * third] - way[-1 - third], way[-1 - third] - way[-1]
+    return Bound(lhs=2.0 * middle / third, rhs=last / third, margin=0.01, label="fall of the log error for each step")
+
+
+def _tail(errors: np.ndarray) -> float:
+    """Slope of the log error over the steps of the tail; 0 for an iteration that does not get there."""
+    steps = np.flatnonzero((errors > _TAIL[0]) & (errors < _TAIL[1]))
+    if steps.size < 3 or math.isinf(errors[-1]):
+        return 0.0
+    return float(np.polyfit(steps, np.log(errors[steps]), 1)[0])
