@@ -3,9 +3,14 @@
 from theorylab.sparse_ot.claims.entropic_duality import entropic_derivatives, entropic_duality, grid_transport_cost
 from theorylab.sparse_ot.claims.entropic_rates import newton_against_sinkhorn, sinkhorn_local_rate
 from theorylab.sparse_ot.claims.entropic_sparsity import entropic_sharp_rate, entropic_sparsity_bound
-from theorylab.sparse_ot.claims.sparse_newton import sparse_newton_superexponential, sparse_newton_tail
+from theorylab.sparse_ot.claims.sparse_newton import (
+    entropic_convergence,
+    sparse_newton_superexponential,
+    sparse_newton_tail,
+)
 
 __all__ = [
+    "entropic_convergence",
     "entropic_derivatives",
     "entropic_duality",
     "entropic_sharp_rate",

@@ -4,24 +4,26 @@ from theorylab.sparse_ot.experiment.assignment import assignment_plan, enumerate
 from theorylab.sparse_ot.experiment.entropic import (
     Iteration,
     complex_step_gradient,
-    count_sweeps,
     difference_hessian,
     follow_path,
+    marginal_error,
     run_log_sinkhorn,
     run_sparse_newton,
     sum_objective,
+    trace_sweeps,
 )
 
 __all__ = [
     "Iteration",
     "assignment_plan",
     "complex_step_gradient",
-    "count_sweeps",
     "difference_hessian",
     "enumerate_gap",
     "follow_path",
+    "marginal_error",
     "run_log_sinkhorn",
     "run_sparse_newton",
     "solve_grid_transport",
     "sum_objective",
+    "trace_sweeps",
 ]

@@ -22,12 +22,13 @@ from theorylab.numerics import NotConverged
 __all__ = [
     "Iteration",
     "complex_step_gradient",
-    "count_sweeps",
     "difference_hessian",
     "follow_path",
+    "marginal_error",
     "run_log_sinkhorn",
     "run_sparse_newton",
     "sum_objective",
+    "trace_sweeps",
 ]
 
 Floats = NDArray[np.float64]
@@ -87,8 +88,10 @@ def run_log_sinkhorn(a: Floats, b: Floats, M: Floats, reg: float, n_sweeps: int)
     return Iteration(np.exp(z[: a.size, None] + z[a.size :] + kernel), np.array(errors), np.empty(0))
 
 
-def count_sweeps(a: Floats, b: Floats, M: Floats, reg: float, tolerances: tuple[float, ...], max_sweeps: int) -> Floats:
-    """Sweeps that scaling Sinkhorn takes to each of some l1 marginal errors, counted in steps of 10.
+def trace_sweeps(
+    a: Floats, b: Floats, M: Floats, reg: float, *, tolerance: float, max_sweeps: int, every: int = 10
+) -> tuple[Floats, Floats]:
+    """Errors of scaling Sinkhorn, looked at now and then.
 
     Parameters
     ----------
@@ -98,37 +101,36 @@ def count_sweeps(a: Floats, b: Floats, M: Floats, reg: float, tolerances: tuple[
         Costs, such that no row or column of exp(-M/reg) is zero.
     reg : float
         Regularisation, > 0.
-    tolerances : tuple of float
-        Errors to reach, falling.
+    tolerance : float
+        l1 marginal error at which to stop.
     max_sweeps : int
-        Where to stop.
+        Where to stop otherwise.
+    every : int
+        Sweeps between two looks.
 
     Returns
     -------
-    numpy.ndarray, shape (len(tolerances),)
-        Infinite where the error was not reached.
+    sweeps, errors : numpy.ndarray, shape (k,)
+        Number of sweeps done, and the error then.
 
     Examples
     --------
     >>> half = np.full(2, 0.5)
-    >>> count_sweeps(half, half, np.array([[0.0, 1.0], [2.0, 0.0]]), 1.0, (1e-3, 1e-9), 1000).tolist()
-    [10.0, 30.0]
+    >>> trace_sweeps(half, half, np.array([[0.0, 1.0], [2.0, 0.0]]), 1.0, tolerance=1e-9, max_sweeps=99)[0].tolist()
+    [10.0, 20.0, 30.0]
     """
-    limit = int(validation.check_count("max_sweeps", max_sweeps))
     kernel = np.exp(-M / validation.check_number("reg", reg, exclusive_minimum=0.0))
-    counts = np.full(len(tolerances), math.inf)
-    v, reached = np.ones_like(b), 0
-    for done in range(1, limit + 1):
+    sweeps, errors = [], []
+    v = np.ones_like(b)
+    for done in range(1, int(validation.check_count("max_sweeps", max_sweeps)) + 1):
         u = a / (kernel @ v)
         v = b / (kernel.T @ u)
-        if done % 10 == 0:
-            error = np.abs(u * (kernel @ v) - a).sum()  # the columns are exact
-            while reached < len(tolerances) and error <= tolerances[reached]:
-                counts[reached] = done
-                reached += 1
-            if reached == len(tolerances):
+        if done % every == 0:
+            sweeps.append(float(done))
+            errors.append(float(np.abs(u * (kernel @ v) - a).sum()))  # the columns are exact
+            if errors[-1] <= tolerance:
                 break
-    return counts
+    return np.array(sweeps), np.array(errors)
 
 
 def run_sparse_newton(
@@ -186,7 +188,7 @@ def run_sparse_newton(
     z, _ = _log_sweeps(a, b, kernel, int(validation.check_count("n_sweeps", n_sweeps)))
     masses, errors, lengths = np.concatenate([a, b]), [], []
     value, plan = _dual(masses, kernel, z)
-    errors.append(_error(plan, a, b))
+    errors.append(marginal_error(plan, a, b))
     for _ in range(int(validation.check_count("max_steps", max_steps))):
         if errors[-1] <= _ROUNDING * masses.sum():
             break
@@ -197,7 +199,7 @@ def run_sparse_newton(
             break
         z = z + length * direction
         value, plan = _dual(masses, kernel, z)
-        errors.append(_error(plan, a, b))
+        errors.append(marginal_error(plan, a, b))
         lengths.append(length)
     return Iteration(plan, np.array(errors), np.array(lengths))
 
@@ -312,6 +314,29 @@ def difference_hessian(a: Floats, b: Floats, M: Floats, reg: float, z: Floats) -
     return np.stack(columns, axis=1) / (2.0 * step)
 
 
+def marginal_error(plan: Floats, a: Floats, b: Floats) -> float:
+    """l1 error of both marginals.
+
+    Parameters
+    ----------
+    plan : numpy.ndarray, shape (m, n)
+        Plan.
+    a, b : numpy.ndarray, shapes (m,) and (n,)
+        Masses that its rows and columns should have.
+
+    Returns
+    -------
+    float
+        The sum of all absolute errors.
+
+    Examples
+    --------
+    >>> marginal_error(np.array([[0.5, 0.25]]), np.ones(1), np.array([0.5, 0.5]))
+    0.5
+    """
+    return float(np.abs(plan.sum(axis=1) - a).sum() + np.abs(plan.sum(axis=0) - b).sum())
+
+
 def sum_objective(plan: Floats, M: Floats, reg: float) -> float:
     r"""Primal objective :math:`\sum P M + \mathrm{reg} \sum P \log P`, summed exactly.
 
@@ -338,16 +363,12 @@ def sum_objective(plan: Floats, M: Floats, reg: float) -> float:
     return math.fsum((plan * M).ravel()) + reg * math.fsum(entries * np.log(entries))
 
 
-def _error(plan: Floats, a: Floats, b: Floats) -> float:
-    return float(np.abs(plan.sum(axis=1) - a).sum() + np.abs(plan.sum(axis=0) - b).sum())
-
-
 def _dual(masses: Floats, kernel: Floats, z: Floats) -> tuple[float, Floats]:
     """Dual potential in units of the regularisation, and its plan."""
     m = kernel.shape[0]
     with np.errstate(over="ignore"):
         plan = np.exp(z[:m, None] + z[m:] + kernel)
-    return float(masses @ z - plan.sum()), plan
+        return float(masses @ z - plan.sum()), plan
 
 
 def _log_sweeps(a: Floats, b: Floats, kernel: Floats, count: int) -> tuple[Floats, list[float]]:
@@ -356,11 +377,11 @@ def _log_sweeps(a: Floats, b: Floats, kernel: Floats, count: int) -> tuple[Float
 
     log_a, log_b = np.log(a), np.log(b)
     rows, columns = np.full(a.shape, -logsumexp(kernel)), np.zeros(b.shape)
-    errors = [_error(np.exp(rows[:, None] + columns + kernel), a, b)]
+    errors = [marginal_error(np.exp(rows[:, None] + columns + kernel), a, b)]
     for _ in range(count):
         rows = log_a - logsumexp(columns + kernel, axis=1)
         columns = log_b - logsumexp(rows[:, None] + kernel, axis=0)
-        errors.append(_error(np.exp(rows[:, None] + columns + kernel), a, b))
+        errors.append(marginal_error(np.exp(rows[:, None] + columns + kernel), a, b))
     return np.concatenate([rows, columns]), errors
 
 
@@ -395,7 +416,7 @@ def _newton(a: Floats, b: Floats, kernel: Floats, z: Floats) -> tuple[Floats, Fl
     masses, m = np.concatenate([a, b]), a.size
     value, plan = _dual(masses, kernel, z)
     for _ in range(200):
-        if _error(plan, a, b) <= _ROUNDING * masses.sum():
+        if marginal_error(plan, a, b) <= _ROUNDING * masses.sum():
             break
         sums = np.concatenate([plan.sum(axis=1), plan.sum(axis=0)])
         hessian = np.diag(sums)
@@ -408,6 +429,6 @@ def _newton(a: Floats, b: Floats, kernel: Floats, z: Floats) -> tuple[Floats, Fl
         z = z + length * direction
         value, plan = _dual(masses, kernel, z)
     rounding = 1e-14 * float(np.abs(kernel).max())  # of the exponents, summed
-    if _error(plan, a, b) > (1e-11 + rounding) * masses.sum():
-        raise NotConverged("Newton's method along the path", plan, np.array(_error(plan, a, b)), 200)
+    if marginal_error(plan, a, b) > (1e-11 + rounding) * masses.sum():
+        raise NotConverged("Newton's method along the path", plan, np.array(marginal_error(plan, a, b)), 200)
     return z, plan
