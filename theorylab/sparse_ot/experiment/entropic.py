@@ -186,13 +186,16 @@ def run_sparse_newton(
     kept = int(validation.check_count("n_kept", n_kept))
     kernel = -M / validation.check_number("reg", reg, exclusive_minimum=0.0)
     z, _ = _log_sweeps(a, b, kernel, int(validation.check_count("n_sweeps", n_sweeps)))
-    masses, errors, lengths = np.concatenate([a, b]), [], []
+    masses, shift = np.concatenate([a, b]), np.concatenate([np.ones(a.size), -np.ones(b.size)])
+    errors, lengths = [], []
     value, plan = _dual(masses, kernel, z)
     errors.append(marginal_error(plan, a, b))
     for _ in range(int(validation.check_count("max_steps", max_steps))):
         if errors[-1] <= _ROUNDING * masses.sum():
             break
         gradient = masses - np.concatenate([plan.sum(axis=1), plan.sum(axis=0)])
+        # rounding along (1, -1), which no plan depends on, would grow in conjugate gradients
+        gradient -= shift * ((gradient @ shift) / shift.size)
         direction = _sparse_direction(plan, gradient, min(kept, plan.size), diagonal)
         length = _armijo(masses, kernel, z, value, direction, float(gradient @ direction))
         if length == 0.0:

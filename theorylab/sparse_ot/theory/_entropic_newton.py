@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from theorylab import arrays
+from theorylab.sparse_ot.theory._entropic_sinkhorn import Record, looked_at, store, subset
 from theorylab.sparse_ot.theory._entropic_state import (
     Instances,
     State,
@@ -36,8 +37,8 @@ from theorylab.sparse_ot.theory._entropic_state import (
     objective,
     project_rows,
     sweep,
+    take,
 )
-from theorylab.sparse_ot.theory._entropic_sinkhorn import Record, looked_at, store, subset
 
 __all__ = ["run_newton", "solve_on_host"]
 
@@ -68,20 +69,21 @@ def run_newton(instances: Instances, records: list[Record], tol: float, max_step
     active = list(range(len(records)))
     state = project_rows(instances, xp.stack([record.psi for record in records]))
     damping = xp.full((len(records),), _FIRST_DAMPING, dtype=xp.float64, device=arrays.device(state.psi))
-    for _ in range(max_steps):
-        state, damping = _step(instances, state, damping, tol)
+    for done in range(max_steps + 1):
         state, errors = looked_at(instances, state, tol)
-        for i, value in zip(active, errors, strict=True):
-            records[i].errors.append(value)
-            records[i].n_factorizations += 1
-            records[i].n_sweeps += _SWEEPS
         store(records, active, state)
-        stay = [k for k, i in enumerate(active) if records[i].errors[-1] > tol]
-        if not stay:
+        for i, error in zip(active, errors, strict=True):
+            records[i].errors.append(error)
+        stay = [k for k, error in enumerate(errors) if error > tol]
+        if not stay or done == max_steps:
             return
         if len(stay) < len(active):
-            damping = damping[xp.asarray(stay, device=arrays.device(damping))]
+            damping = take(xp, damping, stay)
         instances, state, active = subset(instances, state, active, stay)
+        state, damping = _step(instances, state, damping, tol)
+        for i in active:
+            records[i].n_factorizations += 1
+            records[i].n_sweeps += _SWEEPS
 
 
 def _step(instances: Instances, state: State, damping: Any, tol: float) -> tuple[State, Any]:
@@ -90,7 +92,7 @@ def _step(instances: Instances, state: State, damping: Any, tol: float) -> tuple
     sums, error = column_error(instances, state)
     direction = _solve(instances, state.plan, sums, damping)
     slope = xp.sum(direction * (instances.b - sums), axis=-1)
-    found = xp.isfinite(slope)  # otherwise the factorisation broke down
+    found = xp.isfinite(slope) & (slope > 0.0)  # otherwise the factorisation broke down
     direction = xp.where(found[:, None], direction, xp.zeros_like(direction))
     promised = xp.where(found, 0.5 * slope, xp.ones_like(slope))
     before = objective(instances, state)

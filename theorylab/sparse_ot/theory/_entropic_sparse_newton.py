@@ -57,7 +57,7 @@ def run_sparse_newton(
         Entries of the plan that the Hessian keeps; all of them, by a direct solution, when left out.
     """
     m = a.size
-    masses = np.concatenate([a, b])
+    masses, null = np.concatenate([a, b]), np.concatenate([np.ones(m), -np.ones(b.size)])
     exponents = record.psi - costs
     top = exponents.max(axis=1)
     rows = np.log(a) - top - np.log(np.exp(exponents - top[:, None]).sum(axis=1))
@@ -66,6 +66,8 @@ def run_sparse_newton(
     for _ in range(max_steps):
         sums = np.concatenate([plan.sum(axis=1), plan.sum(axis=0)])
         gradient = masses - sums
+        # rounding along the null vector (1, -1) of the Hessian would grow without bound in conjugate gradients
+        gradient -= null * ((gradient @ null) / null.size)
         direction, n_cg = _dense(plan, sums, gradient) if n_kept is None else _sparse(plan, sums, gradient, n_kept)
         record.n_factorizations += n_kept is None
         record.n_cg += n_cg
