@@ -3,10 +3,10 @@
 import pytest
 
 from theorylab.sparse_ot import claims
-from theorylab.sparse_ot.claims import entropic_duality, entropic_rates, entropic_sparsity, sparse_newton
+from theorylab.sparse_ot.claims import entropic_dual, entropic_rates, entropic_sparsity, sparse_newton
 
 NAMES = [
-    name for module in (entropic_duality, entropic_rates, entropic_sparsity, sparse_newton) for name in module.__all__
+    name for module in (entropic_dual, entropic_rates, entropic_sparsity, sparse_newton) for name in module.__all__
 ]
 
 

@@ -1,6 +1,6 @@
 """Claims of the chapter: sparse and entropic transport beside independent referees."""
 
-from theorylab.sparse_ot.claims.entropic_duality import entropic_derivatives, entropic_duality, grid_transport_cost
+from theorylab.sparse_ot.claims.entropic_dual import entropic_derivatives, entropic_duality, grid_transport_cost
 from theorylab.sparse_ot.claims.entropic_rates import newton_against_sinkhorn, sinkhorn_local_rate
 from theorylab.sparse_ot.claims.entropic_sparsity import entropic_sharp_rate, entropic_sparsity_bound
 from theorylab.sparse_ot.claims.sparse_newton import (
