@@ -71,19 +71,29 @@ class Interior:
 class _Point:
     """Variables, or a step of them.
 
-    The rows of `multipliers` (lambda, 1 - lambda, t, z) and of `slacks` (s, r, u - x, u), both (4, n, K), are
-    complementary; so are `pi` and `theta` (n,), and `box` (2, m) and the distances of alpha to its bounds.
+    `pairs`, of shape (2, 4, n, K), holds the multipliers (lambda, 1 - lambda, t, z) and the slacks (s, r, u - x, u),
+    which are complementary; so are `pi` and `theta` (n,), and `box` (2, m) and the distances of alpha to its bounds.
     """
 
     alpha: Array
     tau: Array
     theta: Array
     pi: Array
-    multipliers: Array
-    slacks: Array
+    pairs: Array
     box: Array
 
+    @property
+    def multipliers(self) -> Array:
+        """Those of the entries."""
+        return self.pairs[0]
+
+    @property
+    def slacks(self) -> Array:
+        """Those of the entries."""
+        return self.pairs[1]
+
     def moved(self, step: float, by: _Point) -> _Point:
+        """The point after a step."""
         mine, theirs = vars(self), vars(by)
         return _Point(**{name: mine[name] + step * theirs[name] for name in mine})
 
@@ -158,7 +168,8 @@ class _Solver:
         root = np.sqrt(height * height + 4.0 * product**2)
         r, s = product + 0.5 * (root + height), product + 0.5 * (root - height)
         slacks = np.stack([s, r, gap, u])
-        return _Point(alpha, tau, theta, product / theta, product / slacks, slacks, product / self.distances(alpha))
+        pairs = np.stack([product / slacks, slacks])
+        return _Point(alpha, tau, theta, product / theta, pairs, product / self.distances(alpha))
 
     def distances(self, alpha: Array) -> Array:
         """Of the potentials to the upper and the lower end of the box, beyond rounding."""
@@ -174,38 +185,44 @@ class _Solver:
 
     def step(self, point: _Point, products: _Products, average: float) -> _Point | None:
         """One predictor-corrector step; None where the system has become numerically singular."""
-        system = _System(self, point)
-        if system.factor is None:
+        try:
+            system = _System(self, point)
+        except np.linalg.LinAlgError:
             return None
+        total = products.total()
         affine = system.solve(_Products(-products.entries, -products.columns, -products.box), second_order=None)
         reach = min(1.0, self.longest(point, affine))
-        predicted = self.products(point.moved(reach, affine)).total()
-        target = average * max((max(predicted, 0.0) / products.total()) ** 3, 1e-6)
-        change = affine.multipliers * affine.slacks
+        change = _Products(
+            affine.multipliers * affine.slacks, affine.pi * affine.theta, affine.box * _outwards(affine.alpha)
+        )
+        # the affine step takes the products to zero but for their second order
+        predicted = (1.0 - reach) * total + reach**2 * change.total()
+        target = average * max((max(predicted, 0.0) / total) ** 3, 1e-6)
         wanted = _Products(
-            target - products.entries - change,
-            target - products.columns - affine.pi * affine.theta,
-            target - products.box - affine.box * np.stack([-affine.alpha, affine.alpha]),
+            target - products.entries - change.entries,
+            target - products.columns - change.columns,
+            target - products.box - change.box,
         )
         direction = system.solve(wanted, second_order=affine)
-        reach = self.longest(point, direction)
-        if not np.isfinite(reach):
-            reach = 1.0
-        moved = point.moved(min(1.0, reach * max(0.9, 1.0 - average**0.5)), direction)
-        return moved if all(np.all(np.isfinite(values)) for values in vars(moved).values()) else None
+        reach = self.longest(point, direction) * max(0.9, 1.0 - average**0.5)
+        moved = point.moved(min(1.0, reach), direction)
+        return moved if np.isfinite(moved.alpha).all() and np.isfinite(moved.pairs).all() else None
 
     def longest(self, point: _Point, direction: _Point) -> float:
         """Step at which the first variable reaches zero."""
-        pairs = [
-            (point.multipliers, direction.multipliers),
-            (point.slacks, direction.slacks),
-            (point.theta, direction.theta),
-            (point.pi, direction.pi),
-            (point.box, direction.box),
-            (self.distances(point.alpha), np.stack([-direction.alpha, direction.alpha])),
-        ]
-        fastest = min(float(np.min(change / value)) for value, change in pairs)
-        return -1.0 / fastest if fastest < 0.0 else np.inf
+        fastest = min(
+            np.min(direction.pairs / point.pairs),
+            np.min(direction.theta / point.theta),
+            np.min(direction.pi / point.pi),
+            np.min(direction.box / point.box),
+            np.min(_outwards(direction.alpha) / self.distances(point.alpha)),
+        )
+        return -1.0 / float(fastest) if fastest < 0.0 else np.inf
+
+
+def _outwards(d_alpha: Array) -> Array:
+    """Change of the distances to the upper and the lower end of the box."""
+    return np.stack([-d_alpha, d_alpha])
 
 
 class _System:
@@ -253,12 +270,10 @@ class _System:
         self.miss_b = solver.problem.b - t.sum(axis=1)
         self.miss_k = solver.problem.max_nz - lam.sum(axis=1) - point.pi
         terms = (self.weight / np.sqrt(self.of_tau)[:, None], self.lean / np.sqrt(self.of_theta)[:, None])
-        self.factor = solver.laplacian.factorise(terms, self.stiff_box.sum(axis=0))
+        self.solve_rows = solver.laplacian.factorise(terms, self.stiff_box.sum(axis=0))
 
     def solve(self, wanted: _Products, second_order: _Point | None) -> _Point:
         """Step that changes the products as wanted; with the affine step's second-order terms of the constraints."""
-        from scipy.linalg import cho_solve
-
         solver, point, rows = self.solver, self.point, self.solver.rows
         lam, rest, t, z = point.multipliers
         _, r, gap, u = point.slacks
@@ -280,13 +295,14 @@ class _System:
         of_box = wanted.box / self.distances
         # rows
         right = self.miss_a - solver.by_rows(still_t - pull) - of_box[0] + of_box[1]
-        d_alpha = cho_solve(self.factor, right, check_finite=False)
+        d_alpha = self.solve_rows(right)
         # and back
         at_entries = d_alpha[rows]
         d_theta = (for_theta - (self.lean * at_entries).sum(axis=1)) / self.of_theta
         d_tau = ((self.weight * at_entries).sum(axis=1) + for_tau) / self.of_tau + self.mean * d_theta
         dx, of_theta = at_entries - d_tau[:, None], d_theta[:, None]
-        multipliers, slacks = np.empty_like(point.multipliers), np.empty_like(point.slacks)
+        pairs = np.empty_like(point.pairs)
+        multipliers, slacks = pairs
         d_u = slacks[3] = base_u + (self.p * dx + self.f_u * of_theta) / self.total
         d_lam = multipliers[0] = base_lam + self.f_u * d_u - self.f * of_theta
         np.negative(d_lam, out=multipliers[1])
@@ -300,7 +316,6 @@ class _System:
             tau=d_tau,
             theta=d_theta,
             pi=(wanted.columns - point.pi * d_theta) / point.theta,
-            multipliers=multipliers,
-            slacks=slacks,
-            box=of_box + self.stiff_box * np.stack([d_alpha, -d_alpha]),
+            pairs=pairs,
+            box=of_box - self.stiff_box * _outwards(d_alpha),
         )

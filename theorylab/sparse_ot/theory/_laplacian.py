@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +33,13 @@ class RowLaplacian:
         self._n_rows = n_rows
         self._places = (rows[:, :, None] * n_rows + rows[:, None, :]).ravel()
 
-    def factorise(self, terms: Iterable[Array], diagonal: Array | float) -> Any:
-        """Cholesky factor for `scipy.linalg.cho_solve`; None where the matrix is numerically indefinite.
+    def factorise(self, terms: Iterable[Array], diagonal: Array | float) -> Callable[[Array], Array]:
+        """Solver of systems with the matrix; ``numpy.linalg.LinAlgError`` where it is numerically indefinite.
 
         Each array of `terms`, of shape (n, K), holds a term for each column.
         """
-        from scipy.linalg import LinAlgError, cho_factor
+        # scipy's own front ends to these two take as long as the work on a hundred rows
+        from scipy.linalg.lapack import dpotrf, dpotrs
 
         stacked = np.stack(list(terms), axis=-1)
         blocks = stacked @ np.swapaxes(stacked, 1, 2)
@@ -50,8 +50,10 @@ class RowLaplacian:
         total = diagonal - matrix.sum(axis=1)
         for shift in _SHIFTS:
             np.fill_diagonal(matrix, total * (1.0 + shift))
-            try:
-                return cho_factor(matrix, lower=True, check_finite=False)
-            except LinAlgError:
-                continue
-        return None
+            # the transpose, so that LAPACK finds columns contiguous; it works on a copy
+            factor, failure = dpotrf(matrix.T, lower=1, clean=0)
+            if failure == 0:
+                break
+        else:
+            raise np.linalg.LinAlgError("the Laplacian is numerically indefinite")
+        return lambda right: np.asarray(dpotrs(factor, right, lower=1)[0])

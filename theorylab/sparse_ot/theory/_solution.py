@@ -18,8 +18,9 @@ Array = NDArray[np.float64]
 
 #: First stage on its own: it goes on while a step gains this share of the value.
 _LAST_GAIN = 1e-12
-#: First stage before the second, which takes over where steps of the first no longer pay.
-_GAIN, _STEPS = 1e-5, 80
+#: First stage before the second, which takes over where a step gains less than this share of the value over the number
+#: of rows: a step of the second costs about as many evaluations as a hundredth of it and more.
+_GAIN, _STEPS = 3e-3, 80
 #: Relative distance of the k-th and the next score, as a share of their height above the threshold, that counts as a
 #: tie where the optimum is known only as well as L-BFGS finds it.
 _NEARLY_TIED = 0.05
@@ -70,7 +71,9 @@ def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None
     problem = Columns.of(a[rows], b[columns], M[np.ix_(rows, columns)], settings.reg, settings.max_nz)
     semi_dual = SemiDual(problem)
     start = entropic_start(problem) if alpha0 is None else alpha0[rows] / problem.cost_unit
-    steps, gain = (min(_STEPS, settings.max_iter), _GAIN) if settings.certify else (settings.max_iter, _LAST_GAIN)
+    steps, gain = (
+        (min(_STEPS, settings.max_iter), _GAIN / rows.size) if settings.certify else (settings.max_iter, _LAST_GAIN)
+    )
     ascent = ascend(semi_dual, start, steps, gain)
     if settings.certify:
         found = certify(problem, semi_dual, ascent.alpha, settings.gap_tol)
