@@ -122,7 +122,7 @@ def sparse_newton_tail(conditions: Conditions) -> Outcome:
     "convergence fails it by a half",
     controls={
         "sinkhorn": "plain sweeps, whose convergence is linear",
-        "three_per_row": "3n kept entries, which is how 8n entries of the whole Hessian may have been counted",
+        "denser": "2.5n kept entries",
     },
     expected="refuted",
 )
@@ -131,13 +131,13 @@ def sparse_newton_superexponential(conditions: Conditions) -> Outcome:
     n = conditions.choose(quick=300, full=500)
     a, b, M = iid_costs(conditions.rng("costs"), n)
     sparse, denser = (
-        experiment.run_sparse_newton(a, b, M, 1.0 / _ETA, n_kept=k * n, max_steps=200).errors for k in (2, 3)
+        experiment.run_sparse_newton(a, b, M, 1.0 / _ETA, n_kept=int(k * n), max_steps=200).errors for k in (2.0, 2.5)
     )
     easy = iid_costs(conditions.rng("easy"), 50)
     sweeps = experiment.run_log_sinkhorn(*easy, 1.0 / 50.0, 300).errors
     return Outcome(
         evidence=speeds_up(sparse),
-        controls={"sinkhorn": speeds_up(sweeps), "three_per_row": speeds_up(denser)},
+        controls={"sinkhorn": speeds_up(sweeps), "denser": speeds_up(denser)},
         arrays={"sparse": sparse, "denser": denser, "sweeps": sweeps},
     )
 
