@@ -51,17 +51,19 @@ class Certified:
     upper: float
     n_iterations: int
 
+    def gap(self, problem: Columns) -> float:
+        """Distance of the bounds, relative to :func:`_scale`; inf without an upper bound."""
+        return (self.upper - self.lower) / _scale(problem, self.upper) if np.isfinite(self.upper) else np.inf
+
 
 def certify(problem: Columns, semi_dual: SemiDual, alpha: Array, tolerance: float) -> Certified:
     """Close the gap to `tolerance` of the value, or stop where no further round narrows it."""
     lower, distance, tau = _lower_bound(problem, semi_dual, alpha)
-    # the part of the regulariser gives the scale where the value itself may cancel to nothing
-    scale = 0.5 * float(np.sum(problem.b**2)) / problem.max_nz
     best = Certified(alpha, np.zeros((0, 0), dtype=np.intp), np.zeros((0, 0)), lower, np.inf, 0)
     n_iterations, spare, support = 0, _SPARE, None
     for _ in range(_MAX_ROUNDS):
         rows = _candidates(problem, alpha, tau, spare, support)
-        allowed = tolerance * max(abs(lower), scale)
+        allowed = tolerance * _scale(problem, lower)
         inner = interior_point(problem, rows, alpha, tau, distance, _SAFETY * allowed)
         n_iterations += inner.n_iterations
         plan, feasible = _exact_plan(problem, rows, inner)
@@ -70,11 +72,15 @@ def certify(problem: Columns, semi_dual: SemiDual, alpha: Array, tolerance: floa
         alpha = inner.alpha - np.median(inner.alpha)
         lower, distance, tau = _lower_bound(problem, semi_dual, alpha)
         best = _better(best, Certified(alpha, rows, plan, lower, upper if feasible else np.inf, n_iterations))
-        closed = np.isfinite(best.upper) and best.upper - best.lower <= tolerance * max(abs(best.upper), scale)
-        if closed or rows.shape[1] == problem.a.size:
+        if best.gap(problem) <= tolerance or rows.shape[1] == problem.a.size:
             break
         support, spare = (rows, inner.plan > 1e-3 * inner.slack), 2 * spare
     return best
+
+
+def _scale(problem: Columns, value: float) -> float:
+    """Size of a value, at least that of its regulariser alone: a value may cancel to nothing."""
+    return max(abs(value), 0.5 * float(np.sum(problem.b**2)) / problem.max_nz)
 
 
 def _lower_bound(problem: Columns, semi_dual: SemiDual, alpha: Array) -> tuple[float, float, Array]:

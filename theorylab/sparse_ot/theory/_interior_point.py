@@ -36,9 +36,11 @@ Array = NDArray[np.float64]
 #: Complementarity products of the first point, as a share of the cost per unit of mass times the row error: small
 #: enough to keep what the first stage found, and large enough to be near the central path.  A factor of ten
 #: costs a few steps, from almost unregularised problems to almost uncosted ones.
-_FIRST_PRODUCT, _LEAST_PRODUCT = 0.01, 1e-8
+_FIRST_PRODUCT, _LEAST_PRODUCT = 0.01, 1e-6
 #: Products below this are rounding.
 _LAST_PRODUCT = 1e-17
+#: l1 error of the marginals, as a share of the mass, below which it can be repaired without a change of the value.
+_NEARLY_FEASIBLE = 1e-9
 _MAX_ITERATIONS = 100
 
 
@@ -129,7 +131,7 @@ def interior_point(
     while n_iterations < _MAX_ITERATIONS:
         products = solver.products(point)
         average = products.total() / products.size()
-        if products.total() <= tolerance or average < _LAST_PRODUCT:
+        if average < _LAST_PRODUCT or (products.total() <= tolerance and solver.nearly_feasible(point)):
             break
         n_iterations += 1
         new = solver.step(point, products, average)
@@ -183,8 +185,22 @@ class _Solver:
     def by_rows(self, entries: Array) -> NDArray[Any]:
         return np.bincount(self.rows.ravel(), entries.ravel(), minlength=self.n_rows)
 
+    def missing(self, point: _Point) -> tuple[Array, Array]:
+        """What the plan and the box leave of the masses of the rows and of the columns."""
+        plan = point.multipliers[2]
+        return (
+            self.problem.a - self.by_rows(plan) - point.box[0] + point.box[1],
+            self.problem.b - plan.sum(axis=1),
+        )
+
+    def nearly_feasible(self, point: _Point) -> bool:
+        """Whether next to nothing is left of them."""
+        left = sum(float(np.abs(masses).sum()) for masses in self.missing(point))
+        return left <= _NEARLY_FEASIBLE * float(self.problem.a.sum())
+
+    @np.errstate(all="ignore")
     def step(self, point: _Point, products: _Products, average: float) -> _Point | None:
-        """One predictor-corrector step; None where the system has become numerically singular."""
+        """One predictor-corrector step; None where rounding has made the system singular or a variable zero."""
         try:
             system = _System(self, point)
         except np.linalg.LinAlgError:
@@ -266,8 +282,7 @@ class _System:
         self.miss_r = r + point.theta[:, None] - 0.5 * u * u - s
         self.miss_x = u - (point.alpha[solver.rows] - solver.costs - point.tau[:, None]) - gap
         self.miss_u = lam * u - t - z
-        self.miss_a = solver.problem.a - solver.by_rows(t) - point.box[0] + point.box[1]
-        self.miss_b = solver.problem.b - t.sum(axis=1)
+        self.miss_a, self.miss_b = solver.missing(point)
         self.miss_k = solver.problem.max_nz - lam.sum(axis=1) - point.pi
         terms = (self.weight / np.sqrt(self.of_tau)[:, None], self.lean / np.sqrt(self.of_theta)[:, None])
         self.solve_rows = solver.laplacian.factorise(terms, self.stiff_box.sum(axis=0))

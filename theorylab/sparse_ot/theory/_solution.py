@@ -49,6 +49,7 @@ class Solution:
     beta: Array
     value: float
     value_upper: float
+    gap: float
     tied_columns: NDArray[np.bool_]
     row_error: float
     column_error: float
@@ -56,13 +57,6 @@ class Solution:
     exhausted: bool
     n_iterations: tuple[int, int]
     n_evaluations: int
-
-    @property
-    def gap(self) -> float:
-        """Relative gap; inf where there is no upper bound."""
-        if not np.isfinite(self.value_upper):
-            return float("inf")
-        return (self.value_upper - self.value) / max(abs(self.value_upper), float(np.finfo(float).tiny))
 
 
 def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None) -> Solution:
@@ -98,6 +92,7 @@ def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None
         beta=beta,
         value=found.lower * problem.value_unit,
         value_upper=found.upper * problem.value_unit,
+        gap=found.gap(problem),
         tied_columns=everywhere,
         row_error=float(np.abs(np.asarray(plan.sum(axis=1)).ravel() - a).sum()),
         column_error=float(np.abs(np.asarray(plan.sum(axis=0)).ravel() - b).sum()),

@@ -100,6 +100,7 @@ def dual_objective(alpha: Any, beta: Any, a: Any, b: Any, M: Any, reg: float, ma
     (0.0, [array([-1.,  1.]), array([0.])])
     """
     xp, a, b, M = check_transport(a, b, M)
+    reg, max_nz = check_reg(reg), check_max_nz("max_nz", max_nz)
     alpha, beta = _potential("alpha", alpha, a), _potential("beta", beta, b)
     value, plan = orthant_max_topk(alpha[..., :, None] + beta[..., None, :] - M, reg, max_nz, axis=-2)
     linear = xp.sum(alpha * a, axis=-1) + xp.sum(beta * b, axis=-1)
@@ -157,6 +158,7 @@ def semi_dual_objective(alpha: Any, a: Any, b: Any, M: Any, reg: float, max_nz: 
     (0.0, array([-1.,  1.]))
     """
     xp, a, b, M = check_transport(a, b, M)
+    reg, max_nz = check_reg(reg), check_max_nz("max_nz", max_nz)
     alpha = _potential("alpha", alpha, a)
     value, plan, _ = simplex_max_topk(alpha[..., :, None] - M, b, reg, max_nz, axis=-2)
     return SemiDualValue(

@@ -27,7 +27,7 @@ class ConvergenceWarning(UserWarning):
 
 @dataclasses.dataclass(frozen=True)
 class SparseTransport:
-    """What is known of a solution besides its plan; arrays have the batch axes of the problem in front.
+    r"""What is known of a solution besides its plan; arrays have the batch axes of the problem in front.
 
     Entries can also be looked up by name, as in the `log` of other libraries: ``log["alpha"]``.
 
@@ -38,7 +38,8 @@ class SparseTransport:
     value_upper : array
         Convexified cost of the convex plan: an upper bound of the maximum of the dual; inf where there is no such plan.
     gap : array
-        Their difference over `value_upper`'s magnitude.
+        Their difference, relative to the larger of the value's magnitude and :math:`\gamma\|b\|^2/(2k)`, the least
+        that the regulariser can be; inf without an upper bound.
     alpha : array, shape (..., m)
         Potential of the rows: gradient of the optimal value with respect to a, up to a constant.
     beta : array, shape (..., n)
