@@ -1,7 +1,7 @@
 r"""Maximum operators of k-sparse columns: conjugates of the constrained quadratic, and where they are attained.
 
 With scores s of one column, sorted :math:`s_{(1)} \ge s_{(2)} \ge \dots`, both operators keep the k largest scores:
-raising a kept score raises the value, so that exchanging a kept score for a larger one never loses.
+raising a kept score raises the value, so that exchanging a kept score for a larger one never loses (derived here).
 """
 
 from __future__ import annotations

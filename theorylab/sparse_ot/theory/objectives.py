@@ -7,7 +7,7 @@ The problem is
     \|t_j\|_0 \le k \text{ for every column } j .
 
 Its dual and its semi-dual have the same maximum :math:`D_k \le P_k`, which is the minimum of :func:`convexified_cost`
-over all plans with these marginals: every potential gives a lower bound of it and every plan an upper one.
+over all plans with these marginals (derived here): every potential gives a lower bound of it, every plan an upper one.
 """
 
 from __future__ import annotations
