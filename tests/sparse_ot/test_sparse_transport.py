@@ -181,6 +181,19 @@ def test_at_a_tie_the_top_k_plan_says_what_it_misses():
     assert value == pytest.approx(log.value, rel=1e-9)
 
 
+def test_impossible_marginals_are_named():
+    M = np.random.default_rng(0).random((4, 2))
+    with pytest.warns(ConvergenceWarning, match=r"no plan with max_nz=2 .* since column 1 holds more than"):
+        sparse_ot([0.25] * 4, [0.4, 0.6], M, 1.0, 2)
+    with pytest.warns(ConvergenceWarning, match=r"no plan with max_nz=1 .* column 0, 1 holds more"):
+        sparse_ot([0.25] * 4, [0.5, 0.5], M, 1.0, 1)
+    # each column could be filled, but two of the rows are left over
+    with pytest.warns(ConvergenceWarning, match=r"no plan with max_nz=1 .* reach 2 rows too few"):
+        sparse_ot([0.5, 0.3, 0.1, 0.1], [0.5, 0.5], M, 1.0, 1)
+    # the value is that of the convexified problem all the same
+    check_certificate(TransportProblem(np.full(4, 0.25), np.array([0.4, 0.6]), M), 1.0, 2)
+
+
 def test_constant_costs():
     a = np.full(6, 1 / 6)
     _, log = check_certificate(TransportProblem(a, a, np.full((6, 6), 2.0)), 1.0, 2)

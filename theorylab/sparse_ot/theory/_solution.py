@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 #: First stage on its own: it goes on while a step gains this share of the value.
 _LAST_GAIN = 1e-12
-#: First stage before the second, which takes over where a step gains less than this share of the value over the number
-#: of rows: a step of the second costs about as many evaluations as a hundredth of it and more.
+#: First stage before the second, which takes over where a step gains less than this share of the value, divided by the
+#: number of rows: the more rows, the more evaluations a Newton step is worth.
 _GAIN, _STEPS = 3e-3, 80
 #: Relative distance of the k-th and the next score, as a share of their height above the threshold, that counts as a
 #: tie where the optimum is known only as well as L-BFGS finds it.
@@ -55,6 +55,8 @@ class Solution:
     column_error: float
     mass: float
     exhausted: bool
+    unfillable: NDArray[np.intp]
+    n_unreached: int
     n_iterations: tuple[int, int]
     n_evaluations: int
 
@@ -98,6 +100,8 @@ def solve(settings: Settings, a: Array, b: Array, M: Array, alpha0: Array | None
         column_error=float(np.abs(np.asarray(plan.sum(axis=0)).ravel() - b).sum()),
         mass=float(a.sum()),
         exhausted=ascent.exhausted and not settings.certify,
+        unfillable=_unfillable(a, b, settings.max_nz),
+        n_unreached=max(0, rows.size - columns.size * settings.max_nz),
         n_iterations=(ascent.n_iterations, found.n_iterations),
         n_evaluations=semi_dual.n_evaluations,
     )
@@ -131,6 +135,12 @@ def _nearly_tied(problem: Columns, alpha: Array, tau: Array) -> NDArray[np.bool_
     heights = np.partition(alpha - problem.costs - tau[:, None], (m - k - 1, m - k), axis=1)
     last, following = heights[:, m - k], heights[:, m - k - 1]
     return np.asarray((following > 0.0) & (last - following <= _NEARLY_TIED * last))
+
+
+def _unfillable(a: Array, b: Array, k: int) -> NDArray[np.intp]:
+    """Columns that hold more than the k largest rows together: no k-sparse plan has these marginals."""
+    most = np.sort(a)[::-1][:k].sum()
+    return np.flatnonzero(b > most * (1.0 + 1e-12))
 
 
 def _potentials(

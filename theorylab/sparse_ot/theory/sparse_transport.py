@@ -173,8 +173,8 @@ def sparse_ot(
     Warns
     -----
     ConvergenceWarning
-        If a top-k plan misses the rows by more than `tol`, with the reason: the optimum is at a tie, which no further
-        iteration removes, or the solver stopped early.
+        If a top-k plan misses the rows by more than `tol`, with the reason: no k-sparse plan has the marginals, or the
+        optimum is at a tie, which no further iteration removes, or the solver stopped early.
 
     Notes
     -----
@@ -353,6 +353,17 @@ def _message(solution: Solution, settings: Settings) -> str:
     if settings.plan == "convex" or error <= settings.tol:
         return ""
     missed = f"the top-k plan misses the masses across the sparse axis by {error:.2g} of their sum"
+    if solution.unfillable.size > 0:
+        named = ", ".join(str(j) for j in solution.unfillable[:5]) + (", ..." if solution.unfillable.size > 5 else "")
+        return (
+            f"{missed}: no plan with max_nz={settings.max_nz} has these marginals, since column {named} holds more "
+            "than any so many rows together. Use a larger max_nz, or plan='convex' for exact masses."
+        )
+    if solution.n_unreached > 0:
+        return (
+            f"{missed}: no plan with max_nz={settings.max_nz} has these marginals, since all columns together reach "
+            f"{solution.n_unreached} rows too few. Use a larger max_nz, or plan='convex' for exact masses."
+        )
     if solution.exhausted:
         return f"{missed}: L-BFGS ran out of max_iter={settings.max_iter} steps. Use certify=True or more steps."
     if not settings.certify:
