@@ -17,8 +17,8 @@ _ZERO = 1e-6
 
 
 @claim(
-    statement=r"Where no column is tied, the dual has the gradient $(a - T1, b - T^T1)$ and the semi-dual $a - T1$, with "
-    r"$T$ the top-$k$ plan.",
+    statement=r"Where no column is tied, the dual has the gradient $(a - T1, b - T^T1)$ and the semi-dual $a - T1$, "
+    r"with $T$ the top-$k$ plan.",
     source="liu2023, gradients of dual and semi-dual; derived here",
     tolerance="1e-8: differences of piecewise quadratic functions with step 1e-6 are exact but for their rounding",
     controls={
@@ -30,13 +30,11 @@ _ZERO = 1e-6
 def dual_gradients(conditions: Conditions) -> Outcome:
     """Closed forms beside differences of values that are found by enumeration, at random potentials."""
     m, n, k = conditions.choose(quick=(9, 7, 3), full=(40, 30, 2))
-    reg, step = 0.5 * m, 1e-6
+    reg, step = 2.0 * m, 1e-6
     problem = generic_marginals(conditions.rng("problem"), m, n)
     point = 0.5 * conditions.rng("potentials").standard_normal(m + n)
     masses = np.concatenate([problem.a, problem.b, problem.a])
-    of_dual = experiment.central_differences(
-        lambda z: experiment.enumerate_dual(z, *problem, reg, k), point, step
-    )
+    of_dual = experiment.central_differences(lambda z: experiment.enumerate_dual(z, *problem, reg, k), point, step)
     of_semi = experiment.central_differences(
         lambda z: experiment.enumerate_semi_dual(z, *problem, reg, k), point[:m], step
     )
@@ -69,7 +67,7 @@ def sparse_bidual(conditions: Conditions) -> Outcome:
     reg, values, cones, duals, euclidean = 0.5 * m, [], [], [], []
     for trial, k in enumerate(ks):
         problem = generic_marginals(conditions.rng("problem", trial), m, n)
-        plan, log = theory.sparse_ot(*problem, reg, k, plan="convex", gap_tol=1e-10, log=True)
+        _, log = theory.sparse_ot(*problem, reg, k, plan="convex", gap_tol=1e-10, log=True)
         values.append(float(log.value))
         cones.append(experiment.solve_bidual_program(*problem, reg, k).value)
         duals.append(float(experiment.enumerate_dual(np.concatenate([log.alpha, log.beta]), *problem, reg, k)))
@@ -107,9 +105,7 @@ def one_entry_value(conditions: Conditions) -> Outcome:
         measured = transport + weight * regs * float(masses @ masses)
         return Agreement(predicted=values, measured=measured, margin=1e-8 * values, label="value at k = 1")
 
-    curves = {
-        f"values_{k}": [float(theory.bidual_ot(*problem, reg, k).value) for reg in regs] for k in (2, min(m, 8))
-    }
+    curves = {f"values_{k}": [float(theory.bidual_ot(*problem, reg, k).value) for reg in regs] for k in (2, min(m, 8))}
     return Outcome(
         evidence=compare(problem.b, 0.5),
         controls={"transport_alone": compare(problem.b, 0.0), "row_masses": compare(problem.a, 0.5)},

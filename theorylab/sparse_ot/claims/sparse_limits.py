@@ -12,8 +12,8 @@ __all__ = ["capacitated_assignment", "strong_regularisation"]
 
 
 @claim(
-    statement=r"With equal masses and $nk = m$ the constraint leaves an assignment: $D_k = P_k = \min_\sigma \frac1m\sum_i "
-    r"M_{i\sigma(i)} + \frac\gamma{2m}$ over assignments of $k$ rows to each column.",
+    statement=r"With equal masses and $nk = m$ the constraint leaves an assignment: $D_k = P_k = \min_\sigma \frac1m"
+    r"\sum_i M_{i\sigma(i)} + \frac\gamma{2m}$ over assignments of $k$ rows to each column.",
     source="derived here",
     tolerance="1e-9 of the range of the costs, which is the gap of the solver",
     controls={
@@ -68,12 +68,12 @@ def strong_regularisation(conditions: Conditions) -> Outcome:
 
     def slope(second: float) -> Rate:
         distance = np.abs(leading + second - values)
-        return Rate.fit(regs, distance, predicted=-1.0, margin=1e-3, label="distance from the limit")
+        return Rate.fit(regs, distance, predicted=-1.0, margin=1e-3, resolution=0.01, label="distance from the limit")
 
     return Outcome(
         evidence=[
             slope(subgraph),
-            Rate.fit(regs, optima - values, predicted=-1.0, margin=1e-3, label="gap"),
+            Rate.fit(regs, optima - values, predicted=-1.0, margin=1e-3, resolution=0.01, label="gap"),
         ],
         controls={"assignment": slope(assignment), "no_costs": slope(0.0)},
         arrays={

@@ -95,10 +95,11 @@ def row_errors(errors: list[float]) -> Bound:
 
 
 @claim(
-    statement=r"The derivative of the value with respect to the costs is the convexified plan, $\partial D_k / \partial "
-    r"M = T^{cvx}$, and with respect to the row masses it is $\alpha$ up to a constant.",
+    statement=r"The derivative of the value with respect to the costs is the convexified plan, $\partial D_k / "
+    r"\partial M = T^{cvx}$, and with respect to the row masses it is $\alpha$ up to a constant.",
     source="derived here: Danskin's theorem for the convexified problem",
-    tolerance="1e-6: the step of 1e-6 where the plan has a kink, and the rounding of the cone program's value over it",
+    tolerance="1e-6 for the costs and 1e-5 for the masses: the cone program's value is good to 1e-11, over a step of "
+    "1e-4; the value is quadratic between the points unless an entry vanishes there",
     controls={
         "topk": "the top-k plan, through which an automatic derivative of the dual goes",
         "quadratic": "the plan of quadratic transport",
@@ -106,13 +107,15 @@ def row_errors(errors: list[float]) -> Bound:
 )
 def value_derivative(conditions: Conditions) -> Outcome:
     """Differences of second-order-cone programs, at a problem with ties."""
-    m, n, reg, k, step = conditions.choose(quick=(8, 7, 3.0, 2, 1e-6), full=(12, 10, 3.0, 2, 1e-6))
+    m, n, reg, k, step = conditions.choose(quick=(8, 7, 3.0, 2, 1e-4), full=(12, 10, 3.0, 2, 1e-4))
     problem, plan, log = _with_ties(conditions, m, n, reg, k)
     measured = experiment.difference_bidual(*problem, reg, k, step)
 
     def values(shifts: np.ndarray) -> np.ndarray:
         moved = [np.append(shift, -shift.sum()) for shift in shifts.reshape(-1, m - 1)]
-        found = [experiment.solve_bidual_program(problem.a + each, problem.b, problem.M, reg, k).value for each in moved]
+        found = [
+            experiment.solve_bidual_program(problem.a + each, problem.b, problem.M, reg, k).value for each in moved
+        ]
         return np.array(found).reshape(shifts.shape[:-1])
 
     def of_costs(predicted: np.ndarray) -> Agreement:
@@ -149,7 +152,8 @@ def tied_columns(conditions: Conditions) -> Outcome:
         problem = generic_marginals(conditions.rng("problem", shape), m, n)
         vertex = experiment.solve_linear_transport(*problem).plan
         cone = experiment.solve_bidual_program(*problem, 0.1 * n, 2).plan
-        referee.append([np.count_nonzero(np.count_nonzero(plan > _ZERO / n, axis=0) > k) for k, plan in ((1, vertex), (2, cone))])
+        entries = [np.count_nonzero(plan > _ZERO / n, axis=0) for plan in (vertex, cone)]
+        referee.append([np.count_nonzero(entries[0] > 1), np.count_nonzero(entries[1] > 2)])
         counts.append([np.count_nonzero(_solve(*problem, 0.1 * n, k)[1].tied_columns) for k in (1, 2)])
     rows, columns = (np.repeat(np.array(shapes)[:, [axis]], 2, axis=1) for axis in (0, 1))
 

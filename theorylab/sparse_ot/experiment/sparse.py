@@ -49,7 +49,9 @@ class ColumnMaximum(NamedTuple):
 
 
 def enumerate_column_maximum(scores: Floats, reg: float, max_nz: int, mass: Floats | None = None) -> ColumnMaximum:
-    r"""Maximum of :math:`\langle s, t\rangle - \frac\gamma2\|t\|^2` over sparse columns, by trying every set of entries.
+    r"""Maximum over sparse columns of scores less the quadratic regulariser, by trying every set of entries.
+
+    .. math:: \max_{t \ge 0,\; \|t\|_0 \le k} \langle s, t\rangle - \frac\gamma2\|t\|^2
 
     On each set of at most `max_nz` entries the stationary point of the quadratic, with the mass given if it is, has a
     closed form; those without a negative entry are candidates, and the best candidate is the maximum, since a maximiser
@@ -96,7 +98,9 @@ def enumerate_column_maximum(scores: Floats, reg: float, max_nz: int, mass: Floa
 
 
 def enumerate_semi_dual(alpha: Floats, a: Floats, b: Floats, M: Floats, reg: float, max_nz: int) -> Floats:
-    r"""Semi-dual :math:`\langle\alpha, a\rangle - \sum_j \max_t \langle\alpha - m_j, t\rangle - \frac\gamma2\|t\|^2`.
+    r"""Semi-dual of sparse transport, columns of their given mass being maximised over by enumeration.
+
+    .. math:: \langle\alpha, a\rangle - \sum_j \max_t \langle\alpha - m_j, t\rangle - \frac\gamma2\|t\|^2
 
     Parameters
     ----------
@@ -110,7 +114,7 @@ def enumerate_semi_dual(alpha: Floats, a: Floats, b: Floats, M: Floats, reg: flo
     Returns
     -------
     numpy.ndarray, shape (...)
-        Values, columns of mass b being maximised over by enumeration.
+        Values.
 
     Examples
     --------
@@ -122,8 +126,11 @@ def enumerate_semi_dual(alpha: Floats, a: Floats, b: Floats, M: Floats, reg: flo
 
 
 def enumerate_dual(potentials: Floats, a: Floats, b: Floats, M: Floats, reg: float, max_nz: int) -> Floats:
-    r"""Dual :math:`\langle\alpha, a\rangle + \langle\beta, b\rangle - \sum_j \max_t \langle\alpha + \beta_j - m_j, t\rangle
-    - \frac\gamma2\|t\|^2`.
+    r"""Dual of sparse transport, columns of any mass being maximised over by enumeration.
+
+    .. math::
+        \langle\alpha, a\rangle + \langle\beta, b\rangle
+        - \sum_j \max_t \langle\alpha + \beta_j - m_j, t\rangle - \frac\gamma2\|t\|^2
 
     Parameters
     ----------
@@ -137,7 +144,7 @@ def enumerate_dual(potentials: Floats, a: Floats, b: Floats, M: Floats, reg: flo
     Returns
     -------
     numpy.ndarray, shape (...)
-        Values, columns of any mass being maximised over by enumeration.
+        Values.
 
     Examples
     --------

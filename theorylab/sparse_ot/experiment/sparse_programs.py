@@ -6,6 +6,7 @@ Clarabel through cvxpy.  Plans are sought in units of the mean column mass, so t
 
 from __future__ import annotations
 
+import importlib
 import math
 import warnings
 from typing import Any, NamedTuple
@@ -177,8 +178,7 @@ def solve_quadratic_transport(
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
-    import cvxpy as cp
-
+    cp = _cvxpy()
     unit = float(np.mean(b))
     where = np.flatnonzero(np.ones(M.shape, dtype=bool) if allowed is None else allowed)
     mass = cp.Variable(where.size, nonneg=True)
@@ -283,9 +283,9 @@ def solve_sparse_primal(
     r"""Global optimum over plans with at most `max_nz` entries in a column, by outer approximation.
 
     A mixed-integer linear program chooses the entries :math:`z_{ij} \in \{0, 1\}`, with tangents
-    :math:`q_{ij} \ge 2 s\,T_{ij} - s^2 z_{ij}` in the place of :math:`q_{ij} \ge T_{ij}^2`; a quadratic program finds the
-    plan on these entries, and its tangents enter the next round.  A choice that comes up again has, by convexity, the
-    cost of its plan in the linear program too: then both bounds meet.
+    :math:`q_{ij} \ge 2 s\,T_{ij} - s^2 z_{ij}` in the place of :math:`q_{ij} \ge T_{ij}^2`; a quadratic program finds
+    the plan on these entries, and its tangents enter the next round.  A choice that comes up again has, by convexity,
+    the cost of its plan in the linear program too: then both bounds meet.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def solve_sparse_primal(
     unit, best = float(np.mean(b)), SparseOptimum(math.inf, -math.inf, np.zeros_like(M))
     largest = (np.minimum(a[:, None], b) / unit).ravel()
     cuts = [share * largest for share in _TANGENTS]
-    for round_ in range(_MAX_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         found = _choose_entries(a / unit, b / unit, M, reg * unit, max_nz, largest, cuts)
         if found is None:
             return SparseOptimum(math.inf, math.inf, best.plan)
@@ -329,7 +329,7 @@ def solve_sparse_primal(
         if best.value - best.bound <= tolerance * abs(best.value):
             return best
         cuts.append(plan.ravel() / unit)
-    raise NotConverged("outer approximation", np.array(best.value), np.array(best.value - best.bound), round_)
+    raise NotConverged("outer approximation", np.array(best.value), np.array(best.value - best.bound), _MAX_ROUNDS)
 
 
 def _choose_entries(
@@ -367,8 +367,7 @@ class _Program:
     """The second-order-cone program with the costs as a parameter, so that it is compiled once."""
 
     def __init__(self, a: Floats, b: Floats, reg: float, max_nz: int) -> None:
-        import cvxpy as cp
-
+        cp = _cvxpy()
         m, n = a.size, b.size
         self.unit = float(np.mean(b))
         self.costs = cp.Parameter(m * n)
@@ -396,10 +395,14 @@ class _Program:
         return np.maximum(np.asarray(self.mass.value), 0.0).reshape(self.shape) * self.unit
 
 
+def _cvxpy() -> Any:
+    """The library, which takes a second to import and whose functions have no types."""
+    return importlib.import_module("cvxpy")
+
+
 def _solved(problem: Any) -> float:
     """Solve by Clarabel, as far as rounding lets it get, and require an optimum."""
-    import cvxpy as cp
-
+    cp = _cvxpy()
     names = ("gap_abs", "gap_rel", "feas")
     accepted = {f"reduced_tol_{name}": _ACCEPTED for name in names}
     for tolerance in _TOLERANCES:
