@@ -3,6 +3,12 @@
 from theorylab.sparse_ot.claims.entropic_dual import entropic_derivatives, entropic_duality, grid_transport_cost
 from theorylab.sparse_ot.claims.entropic_rates import newton_against_sinkhorn, sinkhorn_local_rate
 from theorylab.sparse_ot.claims.entropic_sparsity import entropic_sharp_rate, entropic_sparsity_bound
+from theorylab.sparse_ot.claims.routing import (
+    balanced_routing,
+    routing_capacity,
+    routing_dropped,
+    routing_dual_ascent,
+)
 from theorylab.sparse_ot.claims.sparse_duality import (
     dual_gradients,
     one_entry_value,
@@ -24,6 +30,7 @@ from theorylab.sparse_ot.claims.sparse_operators import (
 from theorylab.sparse_ot.claims.sparse_ties import gap_without_ties, tied_columns, topk_row_masses, value_derivative
 
 __all__ = [
+    "balanced_routing",
     "capacitated_assignment",
     "dual_gradients",
     "entropic_convergence",
@@ -39,6 +46,9 @@ __all__ = [
     "newton_against_sinkhorn",
     "one_entry_value",
     "quadratic_limit",
+    "routing_capacity",
+    "routing_dropped",
+    "routing_dual_ascent",
     "sinkhorn_local_rate",
     "sparse_bidual",
     "sparse_newton_superexponential",
