@@ -31,8 +31,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-#: Tolerances of the interior-point method, tried in turn: now and then it breaks down on the way to the first.
-_TOLERANCES = (1e-12, 1e-10)
+#: Tolerance and largest step of the interior-point method, tried in turn: now and then it breaks down on its way.
+_ATTEMPTS = ((1e-12, 0.99), (1e-12, 0.9), (1e-10, 0.9))
 #: What its status "inaccurate" shall mean, instead of 5e-5.
 _ACCEPTED = 1e-9
 #: Shares of an entry's largest mass at which the square is first bounded by tangents.
@@ -405,12 +405,13 @@ def _solved(problem: Any) -> float:
     cp = _cvxpy()
     names = ("gap_abs", "gap_rel", "feas")
     accepted = {f"reduced_tol_{name}": _ACCEPTED for name in names}
-    for tolerance in _TOLERANCES:
-        settings = accepted | {f"tol_{name}": tolerance for name in names}
+    for tolerance, step in _ATTEMPTS:
+        settings = accepted | {f"tol_{name}": tolerance for name in names} | {"max_step_fraction": step}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
             try:
-                problem.solve(solver=cp.CLARABEL, **settings)
+                # from a cold start and on one thread, so that the result depends on the problem alone
+                problem.solve(solver=cp.CLARABEL, warm_start=False, max_threads=1, **settings)
             except cp.SolverError:
                 continue
         if problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
