@@ -54,12 +54,12 @@ def maximum_operators(conditions: Conditions) -> Outcome:
 
 @claim(
     statement=r"Where the $k$-th and the next score of a column change places, its maximiser jumps by at most "
-    r"$\sqrt2\,b/k$, and by as much where the $k+1$ leading scores are equal.",
+    r"$\sqrt{2}\,b/k$, and by as much where the $k+1$ leading scores are equal.",
     source="derived here",
     tolerance="1e-7, a hundred times the distance of 1e-9 from the tie; random ties with spreads down to 1e-3 come "
     "within a fifth of the bound, and equal scores reach it",
     controls={
-        "inverse_square": r"$\sqrt2\,b/k^2$",
+        "inverse_square": r"$\sqrt{2}\,b/k^2$",
         "no_second_entry": r"$b/k$: what one entry loses, without what the other gains",
     },
     cost="instant",
