@@ -138,8 +138,21 @@ def test_sparse_newton_rate_by_all_eigenvalues(seed, density):
 def test_sparse_newton_rate_ends():
     P = np.random.default_rng(1).random((5, 5))
     assert float(theory.sparse_newton_rate(P, 1.0)) < 1e-12
-    with pytest.raises(ValueError, match="P must have mass in every row"):
-        theory.sparse_newton_rate(np.diag([1.0, 0.0]), 0.5)
+    for empty in (np.s_[0], np.s_[:, 0]):
+        Q = P.copy()
+        Q[empty] = 0.0
+        with pytest.raises(ValueError, match="P must have mass in every row"):
+            theory.sparse_newton_rate(Q, 0.5)
+
+
+def test_rates_of_batches():
+    P = np.random.default_rng(1).random((1, 3, 4, 5))
+    for function in (
+        theory.sinkhorn_rate,
+        lambda P: theory.dropped_mass(P, 0.3),
+        lambda P: theory.sparse_newton_rate(P, 0.3),
+    ):
+        np.testing.assert_allclose(function(P), [[function(one) for one in P[0]]], rtol=1e-10)
 
 
 @pytest.mark.parametrize("n", [2, 3, 6])

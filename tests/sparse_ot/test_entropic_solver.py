@@ -243,3 +243,38 @@ def test_a_far_way_makes_the_plan_anew():
         expected = np.exp(np.maximum(state.phi[0, :, None] + state.psi[0] - 3000.0 * M, -700.0))
         np.testing.assert_allclose(state.plan[0], expected, rtol=1e-8, atol=1e-200)
         assert float(state.drift[0]) <= states.MAX_DRIFT
+
+
+def test_numbers_of_sweeps_and_steps_are_what_was_asked_for():
+    a, b, M = iid_costs(np.random.default_rng(0), 40)
+    cold = entropic_ot_newton(a, b, M, 1 / 300, method="lm", n_sinkhorn=0, log=True)[1]
+    assert cold["n_sweeps"] == 20 * cold["n_factorizations"]
+    assert len(cold["errors"]) == 1 + cold["n_factorizations"]
+    warm = entropic_ot_newton(a, b, M, 1 / 100, method="sns", log=True)[1]
+    assert warm["n_sweeps"] == 20
+    swept = entropic_ot_newton(a, b, M, 1 / 100, method="sinkhorn", log=True)[1]
+    assert swept["n_sweeps"] == 20 * (len(swept["errors"]) - 1)
+    with pytest.raises(NotConverged) as caught:
+        entropic_ot_newton(a, b, M, 1 / 1200, method="lm", n_sinkhorn=0, max_iter=2)
+    assert caught.value.n_iterations == 3  # looks: before the first step and after each
+
+
+def test_a_denser_hessian_takes_fewer_steps():
+    a, b, M = iid_costs(np.random.default_rng(0), 80)
+    steps = [
+        len(entropic_ot_newton(a, b, M, 1 / 300, method="sns", density=kept / 80, log=True)[1]["errors"])
+        for kept in (4, 80)
+    ]
+    assert steps[0] > steps[1] + 2
+
+
+def test_problems_of_a_batch_differ_in_difficulty():
+    # one lies at its solution, one needs shortened steps, one closed columns
+    problems = [iid_costs(np.random.default_rng(seed), 25) for seed in range(3)]
+    M = np.stack([problems[0].M * 0.0, problems[1].M * 20.0, problems[2].M * 3.0])
+    a, b = problems[0].a, problems[0].b
+    plans, log = entropic_ot_newton(a, b, M, 0.01, method="lm", n_sinkhorn=0, log=True)
+    for k in range(3):
+        np.testing.assert_allclose(plans[k], entropic_ot_newton(a, b, M[k], 0.01, method="lm"), atol=1e-9)
+    assert log["n_factorizations"][0] == 0
+    assert log["n_factorizations"][1] > 3

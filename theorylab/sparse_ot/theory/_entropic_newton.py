@@ -48,7 +48,9 @@ _FIRST_DAMPING, _LEAST_DAMPING = 1e-2, 1e-14
 #: A step that gains this share of what the quadratic model promises is taken; from the second on damping falls.
 _TAKEN, _GOOD = 1e-4, 0.25
 #: Lengths of the step to try before a larger damping.
-_LENGTHS = (1.0, 0.25, 0.0625)
+_LENGTHS = (1.0, 0.25, 0.0625, 0.015625)
+#: Share of its mass below which a column counts as closed.
+_CLOSED = 1e-200
 
 
 def run_newton(instances: Instances, records: list[Record], tol: float, max_steps: int) -> None:
@@ -100,8 +102,13 @@ def _step(instances: Instances, state: State, damping: Any, tol: float) -> tuple
     for length in _LENGTHS:
         if not bool(xp.any(open_)):
             break
-        trial = _swept_trial(instances, state.psi + length * direction, tol)
-        _, trial_error = column_error(instances, trial)
+        trial = project_rows(instances, state.psi + length * direction)
+        trial_sums, trial_error = column_error(instances, trial)
+        if length > _LENGTHS[-1] and bool(xp.all(~open_ | xp.any(trial_sums < _CLOSED * instances.b, axis=-1))):
+            continue  # a step that closes a column is far too long: not worth its sweeps
+        if bool(xp.any(trial_error > tol)):
+            trial = sweep(instances, trial, _SWEEPS)
+            _, trial_error = column_error(instances, trial)
         gain = (objective(instances, trial) - before) / (length * promised)
         halved = trial_error < 0.5 * error  # near the end the gain is rounding
         taken = open_ & ((gain > _TAKEN) | halved)
@@ -113,13 +120,6 @@ def _step(instances: Instances, state: State, damping: Any, tol: float) -> tuple
     if bool(xp.any(refused)):
         result = merge(xp, refused, sweep(instances, state, _SWEEPS), result)
     return result, xp.maximum(factor * damping, _LEAST_DAMPING * xp.ones_like(damping))
-
-
-def _swept_trial(instances: Instances, psi: Any, tol: float) -> State:
-    """Plan of the potentials after some sweeps, which are spared where all have converged without."""
-    trial = project_rows(instances, psi)
-    _, error = column_error(instances, trial)
-    return sweep(instances, trial, _SWEEPS) if bool(instances.xp.any(error > tol)) else trial
 
 
 def _solve(instances: Instances, plan: Any, sums: Any, damping: Any) -> Any:

@@ -175,7 +175,7 @@ def newton_pays(record: Record, tol: float, m: int, n: int) -> bool:
     bool
         The choice.
     """
-    if len(record.errors) < 3:
+    if len(record.errors) < 2:
         return False
     before, now = record.errors[-2:]
     rate = math.log(before / now) / SWEEPS_PER_CHECK if now < before else 0.0

@@ -11,6 +11,7 @@ subnormal numbers the exponentials would take three times as long.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from theorylab import arrays
 __all__ = ["MAX_DRIFT", "Instances", "State", "column_error", "merge", "objective", "project_rows", "sweep", "take"]
 
 #: Largest change of a potential, in units of the regularisation, between two plans that are made in the log domain.
-MAX_DRIFT = 50.0
+MAX_DRIFT = 100.0
 #: Smallest exponent of an entry, beside 0 for the largest of its row.
 _LEAST_EXPONENT = -600.0
 
@@ -162,13 +163,14 @@ def sweep(instances: Instances, state: State, count: int) -> State:
     """
     if count == 0:
         return state
+    xp = instances.xp
+    closed = xp.any(xp.sum(state.plan, axis=-2) < math.exp(-MAX_DRIFT) * instances.b, axis=-1)
+    if bool(xp.any(closed)):  # one sweep in the log domain bounds every sum from below
+        state = merge(xp, closed, log_sweep(instances, state), state)
     moved, good = _scale(instances, state, count)
-    if not bool(instances.xp.all(good)):
-        # A nearly closed column, or a far way: one sweep in the log domain bounds every sum from below.
-        state = merge(instances.xp, good, state, log_sweep(instances, state))
-        again, fine = _scale(instances, state, count)
-        moved, good = merge(instances.xp, fine, again, state), fine | good
-    if bool(instances.xp.any(moved.drift > MAX_DRIFT)):
+    if not bool(xp.all(good)):
+        moved = merge(xp, good, moved, log_sweep(instances, state))
+    if bool(xp.any(moved.drift > MAX_DRIFT)):
         return project_rows(instances, moved.psi)
     return moved
 
