@@ -194,6 +194,28 @@ def test_impossible_marginals_are_named():
     check_certificate(TransportProblem(np.full(4, 0.25), np.array([0.4, 0.6]), M), 1.0, 2)
 
 
+@pytest.mark.parametrize("mass", [1e-3, 1e4])
+def test_errors_are_shares_of_the_mass(mass):
+    p = gaussian_clouds(np.random.default_rng(0), 40)
+    _, log = quietly(*p, 4.0, 2, log=True)
+    _, scaled = quietly(mass * p.a, mass * p.b, p.M, 4.0 / mass, 2, log=True)
+    assert scaled.value == pytest.approx(mass * log.value, rel=1e-9)
+    assert scaled.message == log.message
+    np.testing.assert_array_equal(scaled.tied_columns, log.tied_columns)
+
+
+def test_gap_of_a_value_that_cancels_is_relative_to_the_regulariser():
+    reg, k = 1.0, 2
+    value = bidual_ot(*GENERIC, reg, k).value
+    shifted = TransportProblem(GENERIC.a, GENERIC.b, GENERIC.M - value)
+    # between the two stages' accuracies, so that the gap is not all rounding
+    _, log = sparse_ot(*shifted, reg, k, plan="convex", gap_tol=1e-4, log=True)
+    assert abs(log.value) < 1e-3
+    regulariser = reg * np.sum(GENERIC.b**2) / (2 * k)
+    assert log.gap == pytest.approx((log.value_upper - log.value) / regulariser, rel=1e-9)
+    assert 0.0 < log.gap <= 1e-4
+
+
 def test_constant_costs():
     a = np.full(6, 1 / 6)
     _, log = check_certificate(TransportProblem(a, a, np.full((6, 6), 2.0)), 1.0, 2)
