@@ -260,12 +260,12 @@ def test_numbers_of_sweeps_and_steps_are_what_was_asked_for():
 
 
 def test_a_denser_hessian_takes_fewer_steps():
-    a, b, M = iid_costs(np.random.default_rng(0), 80)
+    a, b, M = iid_costs(np.random.default_rng(0), 40)
     steps = [
-        len(entropic_ot_newton(a, b, M, 1 / 300, method="sns", density=kept / 80, log=True)[1]["errors"])
-        for kept in (4, 80)
+        len(entropic_ot_newton(a, b, M, 1 / 100, method="sns", density=kept / 40, log=True)[1]["errors"])
+        for kept in (2, 3, 40)
     ]
-    assert steps[0] > steps[1] + 2
+    assert steps[0] > 2 * steps[1] > 2 * steps[2]
 
 
 def test_problems_of_a_batch_differ_in_difficulty():
