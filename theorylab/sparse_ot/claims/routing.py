@@ -128,8 +128,8 @@ def routing_capacity(conditions: Conditions) -> Outcome:
     statement="With capacity k for each expert, the mean share of dropped tokens falls from the top-1 gate to expert "
     "choice, on to 20 Adam steps on the semi-dual, and to the k-sparse optimum, where none is dropped.",
     source="liu2023, sparse mixtures of experts: the order of its routers, measured here",
-    tolerance="an order of means over the same batches, with half a token of one batch for rounding, since steps may be "
-    "zero: at twice the balanced load several routers drop nothing; the last value zero up to half a token",
+    tolerance="an order of means over the same batches, with half a token of one batch for rounding, since steps may "
+    "be zero: at twice the balanced load several routers drop nothing; the last value zero up to half a token",
     controls={"ignoring_capacity": "order by similarity before tokens are turned away, where the top-1 gate is best"},
 )
 def routing_dropped(conditions: Conditions) -> Outcome:
