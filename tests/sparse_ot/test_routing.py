@@ -93,8 +93,8 @@ def test_ascent_with_falling_steps_comes_to_rest():
     similarity = similarity_of(32, 4)
     resting = experiment.route_by_dual_ascent(similarity, 10, n_steps=500, decay=True).values
     restless = experiment.route_by_dual_ascent(similarity, 10, n_steps=500).values
-    assert np.ptp(resting[-20:]) < 0.1 * np.ptp(restless[-20:])
-    assert resting[-1] > resting[0]
+    assert np.ptp(resting[-20:]) < 0.2 * np.ptp(restless[-20:])
+    assert resting[-1] > restless[-20:].max()
 
 
 @pytest.mark.parametrize("capacity", [0, 25])
