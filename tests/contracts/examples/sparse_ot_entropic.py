@@ -53,5 +53,6 @@ EXAMPLES: dict[str, Example] = {
 #: Looser relative tolerances, and why.
 TOLERANCES: dict[str, float] = {
     # they stop within the tolerance of the marginals, and entries of 1e-6 of the mass are as uncertain as the rest
-    f"sparse_ot.entropic_ot_newton: {method}": 1e-7 for method in ("auto", "lm", "sinkhorn", "sns", "newton")
+    f"sparse_ot.entropic_ot_newton: {method}": 1e-7
+    for method in ("auto", "lm", "sinkhorn", "sns", "newton")
 }
