@@ -45,8 +45,8 @@ class SparseTransport:
     beta : array, shape (..., n)
         Potential of the columns.
     tied_columns : array of bool, shape (..., n)
-        Columns where the convex plan has more than `max_nz` entries: the k-th and the next score are equal there, to the
-        resolution of the gap.  Without a certificate, those where the two are within 5 %.
+        Columns where the convex plan has more than `max_nz` entries: the k-th and the next score are equal there, to
+        the resolution of the gap.  Without a certificate, those where the two are within 5 %.
     row_error, column_error : array
         l1 distance of the marginals of the returned plan from a and b.
     converged : array of bool
