@@ -214,7 +214,7 @@ def vertex_gap(M: Any) -> Any:
 
     Notes
     -----
-    The second-best assignment differs from the best in at least one pair, so it is the best with one of the n pairs
+    Derived here.  The second-best assignment differs from the best in at least one pair, so it is the best with one of the n pairs
     forbidden: n assignment problems, solved on the host.
 
     Examples
@@ -280,7 +280,20 @@ def sparsity_rate(M: Any) -> Any:
 
 
 def kept_entries(density: float, m: int, n: int) -> int:
-    """Number of entries that a share of a plan stands for, rounded up, but not for a rounding error of the share."""
+    """Number of entries that a share of a plan stands for, rounded up, but not for a rounding error of the share.
+
+    Parameters
+    ----------
+    density : float
+        Share in (0, 1].
+    m, n : int
+        Rows and columns.
+
+    Returns
+    -------
+    int
+        At least 1; the count is that of [tang2024]_.
+    """
     return max(1, math.ceil(density * m * n * (1.0 - 1e-12)))
 
 
