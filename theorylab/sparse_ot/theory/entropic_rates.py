@@ -214,8 +214,8 @@ def vertex_gap(M: Any) -> Any:
 
     Notes
     -----
-    Derived here.  The second-best assignment differs from the best in at least one pair, so it is the best with one of the n pairs
-    forbidden: n assignment problems, solved on the host.
+    The second-best assignment differs from the best in at least one pair, so it is the best with one of the n pairs
+    forbidden: n assignment problems, solved on the host.  Source of the gap: [weed2018]_; the way to it, derived here.
 
     Examples
     --------
