@@ -22,7 +22,7 @@ _ZERO = 1e-6
     source="liu2023, gradients of dual and semi-dual; derived here",
     tolerance="1e-8: differences of piecewise quadratic functions with step 1e-6 are exact but for their rounding",
     controls={
-        "plus_sums": "a + T1 and b + T^T 1",
+        "plus_sums": "$a + T1$ and $b + T^T1$",
         "unconstrained": "the gradients of the problem without the constraint, k = m",
     },
     cost="instant",
@@ -97,7 +97,7 @@ def one_entry_value(conditions: Conditions) -> Outcome:
     """The solver at k = 1 over four decades of the regularisation, beside a linear program."""
     m, n = conditions.choose(quick=(8, 7), full=(200, 200))
     problem = generic_marginals(conditions.rng("problem"), m, n)
-    regs = np.array([0.01, 0.1, 1.0, 10.0, 100.0])
+    regs = np.geomspace(0.01, 100.0, 9)
     values = np.array([float(theory.bidual_ot(*problem, reg, 1, gap_tol=1e-10).value) for reg in regs])
     transport = experiment.solve_linear_transport(*problem).value
 
@@ -119,7 +119,7 @@ def one_entry_value(conditions: Conditions) -> Outcome:
     source="derived here",
     tolerance="values 1e-8; plans sqrt(2 gap D / gamma) from either solver, which strong convexity allows at the gap "
     "of 1e-12 asked for, and 1e-7 for the quadratic program",
-    controls={"one_less": "k_0 - 1"},
+    controls={"one_less": "the same from $k_0 - 1$ on"},
 )
 def quadratic_limit(conditions: Conditions) -> Outcome:
     """A quadratic program, and the solver from its number of entries on."""

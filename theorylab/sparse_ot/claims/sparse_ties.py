@@ -152,7 +152,7 @@ def value_derivative(conditions: Conditions) -> Outcome:
 )
 def tied_columns(conditions: Conditions) -> Outcome:
     """Vertices of linear programs for k = 1, cone programs for k = 2, and the solver for both."""
-    shapes = conditions.choose(quick=((10, 10), (10, 40), (30, 120)), full=((10, 10), (10, 40), (30, 120), (30, 600)))
+    shapes = conditions.choose(quick=((10, 10), (15, 30), (30, 120)), full=((10, 10), (15, 30), (30, 120), (30, 400)))
     counts, referee = [], []
     for shape, (m, n) in enumerate(shapes):
         problem = generic_marginals(conditions.rng("problem", shape), m, n)
