@@ -1,0 +1,264 @@
+r"""Batches of entropic problems, plans with exact row sums, and Sinkhorn sweeps on them.
+
+Everything is in units of the regularisation: costs :math:`C/\mathrm{reg}`, potentials :math:`\varphi, \psi`, and plans
+:math:`P = \exp(\varphi_i + \psi_j - C_{ij}/\mathrm{reg})` of total mass 1.  A plan is made in the log domain from
+:math:`\psi` alone, its rows by a softmax, so that no cost is too large; sweeps then scale rows and columns, and the
+plan is made anew from its potentials (absorption) before the scalings have moved by more than :data:`MAX_DRIFT`.
+Entries smaller than :math:`e^{-600}` of the largest in their row are set to that: they matter to nothing, and with
+subnormal numbers the exponentials would take three times as long.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from theorylab import arrays
+
+__all__ = ["MAX_DRIFT", "Instances", "State", "column_error", "merge", "objective", "project_rows", "sweep", "take"]
+
+#: Largest change of a potential, in units of the regularisation, between two plans that are made in the log domain.
+MAX_DRIFT = 100.0
+#: Smallest exponent of an entry, beside 0 for the largest of its row.
+_LEAST_EXPONENT = -600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Instances:
+    """Problems of one shape, of total mass 1 each.
+
+    Parameters
+    ----------
+    xp : module
+        Namespace of the arrays.
+    a : array, shape (B, m)
+        Row masses.
+    b : array, shape (B, n)
+        Column masses.
+    costs : array, shape (B, m, n)
+        Costs over the regularisation.
+    log_a, log_b : array
+        Logarithms, minus infinity for a mass of zero.
+    empty_a, empty_b : array
+        1 where the mass is zero, else 0: added above and below a fraction bar it turns 0/0 into 1.
+    has_empty_columns : bool
+        Whether any problem has a column without mass.
+    """
+
+    xp: Any
+    a: Any
+    b: Any
+    costs: Any
+    log_a: Any
+    log_b: Any
+    empty_a: Any
+    empty_b: Any
+    has_empty_columns: bool
+
+    @classmethod
+    def of(cls, xp: Any, a: Any, b: Any, costs: Any) -> Instances:
+        """Complete the masses by what is derived from them."""
+        empty_a, empty_b = (xp.astype(masses == 0.0, masses.dtype) for masses in (a, b))
+        log_a, log_b = (
+            xp.where(masses > 0.0, xp.log(masses + empty), -xp.inf * xp.ones_like(masses))
+            for masses, empty in ((a, empty_a), (b, empty_b))
+        )
+        return cls(xp, a, b, costs, log_a, log_b, empty_a, empty_b, bool(xp.any(b == 0.0)))
+
+    def take(self, chosen: list[int]) -> Instances:
+        """Some of the problems, in the order of their numbers."""
+        if len(chosen) == self.a.shape[0]:
+            return self
+        return Instances.of(self.xp, *(take(self.xp, x, chosen) for x in (self.a, self.b, self.costs)))
+
+
+class State(NamedTuple):
+    """Potentials and their plan.
+
+    Parameters
+    ----------
+    phi : array, shape (B, m)
+        Row potentials, in units of the regularisation.
+    psi : array, shape (B, n)
+        Column potentials.
+    plan : array, shape (B, m, n)
+        Its rows sum to `a` to rounding.
+    drift : array, shape (B,)
+        How far potentials have moved since the plan was made in the log domain.
+    """
+
+    phi: Any
+    psi: Any
+    plan: Any
+    drift: Any
+
+
+def take(xp: Any, array: Any, chosen: list[int]) -> Any:
+    """Entries of the first axis; an index array has to be on the device of the array."""
+    return xp.take(array, xp.asarray(chosen, dtype=xp.int64, device=arrays.device(array)), axis=0)
+
+
+def project_rows(instances: Instances, psi: Any) -> State:
+    """Row potentials and plan that meet the row masses exactly, from column potentials, in the log domain.
+
+    Parameters
+    ----------
+    instances : Instances
+        The problems.
+    psi : array, shape (B, n)
+        Column potentials; minus infinity closes a column.
+
+    Returns
+    -------
+    State
+        With the given column potentials.
+    """
+    xp = instances.xp
+    plan = psi[:, None, :] - instances.costs
+    top = xp.max(plan, axis=-1, keepdims=True)
+    plan -= top
+    plan = _exp(xp, plan)
+    if instances.has_empty_columns:
+        plan *= (1.0 - instances.empty_b)[:, None, :]
+    total = xp.sum(plan, axis=-1, keepdims=True)
+    plan *= instances.a[..., None] / total
+    phi = instances.log_a - (top + xp.log(total))[..., 0]
+    return State(phi, psi, plan, xp.zeros_like(phi[:, 0]))
+
+
+def _exp(xp: Any, exponents: Any) -> Any:
+    least = xp.asarray(_LEAST_EXPONENT, dtype=exponents.dtype, device=arrays.device(exponents))
+    return xp.exp(xp.maximum(exponents, least))
+
+
+def log_sweep(instances: Instances, state: State) -> State:
+    """One Sinkhorn sweep, columns then rows, in the log domain: for plans with a column that is all but closed."""
+    xp = instances.xp
+    exponents = state.phi[..., None] - instances.costs
+    top = xp.max(exponents, axis=-2, keepdims=True)
+    exponents -= top
+    total = xp.sum(_exp(xp, exponents), axis=-2, keepdims=True)
+    return project_rows(instances, instances.log_b - (top + xp.log(total))[:, 0, :])
+
+
+def sweep(instances: Instances, state: State, count: int) -> State:
+    """Sinkhorn sweeps by scaling, columns then rows; plans that have drifted too far are made anew.
+
+    Parameters
+    ----------
+    instances : Instances
+        The problems.
+    state : State
+        Where to start.
+    count : int
+        Number of sweeps, at most a few dozen: drift is looked at once, at the end.
+
+    Returns
+    -------
+    State
+        A plan whose rows are exact.
+    """
+    if count == 0:
+        return state
+    xp = instances.xp
+    closed = xp.any(xp.sum(state.plan, axis=-2) < math.exp(-MAX_DRIFT) * instances.b, axis=-1)
+    if bool(xp.any(closed)):  # one sweep in the log domain bounds every sum from below
+        state = merge(xp, closed, log_sweep(instances, state), state)
+    moved, good = _scale(instances, state, count)
+    if not bool(xp.all(good)):
+        moved = merge(xp, good, moved, log_sweep(instances, state))
+    if bool(xp.any(moved.drift > MAX_DRIFT)):
+        return project_rows(instances, moved.psi)
+    return moved
+
+
+@np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
+def _scale(instances: Instances, state: State, count: int) -> tuple[State, Any]:
+    """Sweeps without a guard, and which problems came through them."""
+    xp = instances.xp
+    a, b = instances.a + instances.empty_a, instances.b + instances.empty_b
+    u, v = xp.ones_like(a)[..., None], xp.ones_like(b)[:, None, :]
+    rows, columns = (a[..., None], instances.empty_a[..., None]), (b[:, None, :], instances.empty_b[:, None, :])
+    for _ in range(count):
+        v = columns[0] / (xp.matmul(xp.matrix_transpose(u), state.plan) + columns[1])
+        u = rows[0] / (xp.matmul(state.plan, xp.matrix_transpose(v)) + rows[1])
+    log_u, log_v = xp.log(u[..., 0]), xp.log(v[:, 0, :])
+    drift = xp.max(xp.abs(log_u), axis=-1) + xp.max(xp.abs(log_v), axis=-1)
+    good = xp.isfinite(drift) & (drift <= 4.0 * MAX_DRIFT)
+    plan = state.plan * u
+    plan *= v
+    return State(state.phi + log_u, state.psi + log_v, plan, state.drift + drift), good
+
+
+def merge(xp: Any, first: Any, one: State, other: State) -> State:
+    """State by state, the one where `first` holds, else the other.
+
+    Parameters
+    ----------
+    xp : module
+        Namespace.
+    first : array of bool, shape (B,)
+        Which to take.
+    one, other : State
+        The two; entries of the other one may be NaN where it is not taken.
+
+    Returns
+    -------
+    State
+        Of the same shape.
+    """
+    if bool(xp.all(first)):
+        return one
+    return State(
+        *(xp.where(xp.reshape(first, (-1,) + (1,) * (x.ndim - 1)), x, y) for x, y in zip(one, other, strict=True))
+    )
+
+
+def column_error(instances: Instances, state: State) -> tuple[Any, Any]:
+    """Column sums of the plan and the l1 error of both marginals.
+
+    Parameters
+    ----------
+    instances : Instances
+        The problems.
+    state : State
+        Plans.
+
+    Returns
+    -------
+    sums : array, shape (B, n)
+        Column sums.
+    error : array, shape (B,)
+        Sum of the absolute errors of columns and rows (those of the rows are rounding).
+    """
+    xp = instances.xp
+    sums, rows = xp.sum(state.plan, axis=-2), xp.sum(state.plan, axis=-1)
+    error = xp.sum(xp.abs(sums - instances.b), axis=-1) + xp.sum(xp.abs(rows - instances.a), axis=-1)
+    return sums, error
+
+
+def objective(instances: Instances, state: State) -> Any:
+    r"""Semi-dual objective :math:`\langle a, \varphi\rangle + \langle b, \psi\rangle`, in units of the regularisation.
+
+    Parameters
+    ----------
+    instances : Instances
+        The problems.
+    state : State
+        Its rows must be exact: the mass of the plan, a constant then, is left out.
+
+    Returns
+    -------
+    array, shape (B,)
+        Rises with every sweep.
+    """
+    xp = instances.xp
+    return _weighted(xp, instances.a, state.phi) + _weighted(xp, instances.b, state.psi)
+
+
+def _weighted(xp: Any, masses: Any, potential: Any) -> Any:
+    # a mass of zero has a potential of minus infinity
+    return xp.sum(masses * xp.where(masses > 0.0, potential, xp.zeros_like(masses)), axis=-1)
