@@ -6,8 +6,7 @@ PROFILE ?= quick
 TORCH   ?= torch
 JAX     ?= jax
 
-GALLERY = $(addprefix random_features/,learning_curves.svg digits.svg more_is_better.svg) \
-          $(addprefix self_distillation/,fits.svg sign_rule.svg) $(addprefix sparse_ot/,plans.svg newton_convergence.svg)
+GALLERY = $(addprefix random_features/,learning_curves.svg digits.svg) self_distillation/fits.svg sparse_ot/plans.svg ntk/training.svg
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m theorylab
