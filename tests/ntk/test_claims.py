@@ -1,7 +1,5 @@
 """The claims are upheld, each with its controls refuted, and notice a theory that is broken on purpose."""
 
-import dataclasses
-
 import pytest
 
 from theorylab import claims
@@ -22,32 +20,32 @@ from theorylab.ntk.claims import (
 )
 from theorylab.ntk.theory import DepthLimit, dynamics
 
-CONTROLS = {
-    bayes_consistency: 4,
-    constant_kernel: 1,
-    depth_closed_form: 3,
-    dual_of_named_activations: 2,
-    empirical_kernel_identity: 2,
-    ensemble_moments: 3,
-    infinite_width: 5,
-    linearised_training: 3,
-    majority_vote: 4,
-    nearest_neighbour: 3,
-    principal_components: 2,
-    singular_exponent: 3,
-    singular_smoother: 3,
-}
+CLAIMS = [
+    (bayes_consistency, 4),
+    (constant_kernel, 1),
+    (depth_closed_form, 3),
+    (dual_of_named_activations, 2),
+    (empirical_kernel_identity, 2),
+    (ensemble_moments, 3),
+    (infinite_width, 5),
+    (linearised_training, 3),
+    (majority_vote, 4),
+    (nearest_neighbour, 3),
+    (principal_components, 2),
+    (singular_exponent, 3),
+    (singular_smoother, 3),
+]
 
 
-@pytest.mark.parametrize("claim", CONTROLS, ids=lambda claim: claim.name)
-def test_upheld(claim):
+@pytest.mark.parametrize(("claim", "controls"), CLAIMS, ids=lambda value: getattr(value, "name", ""))
+def test_upheld(claim, controls):
     result = claim.run()
     assert result.status == "upheld", str(result)
-    assert sum(control.rejected for control in result.controls) == CONTROLS[claim]
+    assert [control.rejected for control in result.controls] == [True] * controls
 
 
 def test_every_claim_is_here():
-    assert {claim.id for claim in CONTROLS} == set(claims.discover(chapters=["ntk"]))
+    assert {claim.id for claim, _ in CLAIMS} == set(claims.discover(chapters=["ntk"]))
 
 
 def test_a_wrong_exponent_is_noticed(monkeypatch):
@@ -57,24 +55,21 @@ def test_a_wrong_exponent_is_noticed(monkeypatch):
 
 
 def test_a_wrong_limit_is_noticed(monkeypatch):
-    log_limit = DepthLimit.log_limit
-    monkeypatch.setattr(
-        DepthLimit,
-        "log_limit",
-        lambda self, delta: log_limit(self, delta)._replace(log_g=log_limit(self, delta).log_g + 1e-6),
-    )
+    exact = DepthLimit.log_limit
+
+    def wrong(self, delta):
+        limit = exact(self, delta)
+        return limit._replace(log_g=limit.log_g + 1e-6)
+
+    monkeypatch.setattr(DepthLimit, "log_limit", wrong)
     assert depth_closed_form.run().verdict == "refuted"
 
 
 def test_wrong_dynamics_are_noticed(monkeypatch):
-    learned = dynamics.KernelGradientFlow._learned
-    monkeypatch.setattr(
-        dynamics.KernelGradientFlow,
-        "_learned",
-        lambda self, times, rate, discrete: learned(self, times, 2.0 * rate, discrete),
-    )
+    exact = dynamics.KernelGradientFlow._learned
+
+    def too_fast(self, times, learning_rate, discrete):
+        return exact(self, times, 1.3 * learning_rate, discrete)
+
+    monkeypatch.setattr(dynamics.KernelGradientFlow, "_learned", too_fast)
     assert linearised_training.run().status != "upheld"
-
-
-def test_results_can_be_written():
-    assert dataclasses.is_dataclass(empirical_kernel_identity.run())
