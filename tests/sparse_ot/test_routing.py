@@ -1,6 +1,7 @@
 """Routers against naive ones, what is measured of them, and the claims that rest on both."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,8 +146,36 @@ def test_a_balanced_assignment_has_no_defect():
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", routing.__all__)
-def test_claim(name):
-    result = getattr(routing, name).run(seed=1)
+def upheld(claim: Any) -> Any:
+    """Result with a seed that is not the notebook's."""
+    result = claim.run(seed=1)
     assert result.status == "upheld"
     assert all(control.rejected for control in result.controls)
+    return result
+
+
+def test_balanced_routing():
+    result = upheld(routing.balanced_routing)
+    values, assigned = result.arrays["values"], result.arrays["assigned"]
+    assert np.all((0.5 - values > 0.2) & (0.5 - values < 0.8))  # a mean similarity, neither blind nor saturated
+    np.testing.assert_allclose(values, assigned + 0.5, atol=1e-9)
+
+
+def test_routing_capacity():
+    run = upheld(routing.routing_capacity).arrays
+    top_1 = [str(name) for name in run["routers"]].index("top-1 gate")
+    assert np.all(run["dropped"][0, :, top_1] > 0.08)
+    assert np.all(run["worst_load"][0, :, top_1] > 1.4)
+    assert np.all(run["dropped"][..., -1] == 0.0)
+
+
+def test_routing_dropped():
+    dropped = upheld(routing.routing_dropped).arrays["dropped"]
+    assert np.all(np.diff(dropped[0]) < -0.01)  # at capacity factor 1 each step of the order is a real one
+
+
+def test_routing_dual_ascent():
+    run = upheld(routing.routing_dual_ascent).arrays
+    slack = np.tile(run["capacity_factors"] > 1.0, 2)
+    assert np.all(run["row_errors"][slack, -1] > 0.03)  # the ascent converges, and its plan misses the tokens
+    assert run["row_errors"][0, -1] < 0.01
