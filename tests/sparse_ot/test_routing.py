@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
+from theorylab import datasets
 from theorylab.sparse_ot import experiment
 from theorylab.sparse_ot.claims import routing
 
@@ -22,12 +24,24 @@ def similarity_of(m: int = 24, n: int = 4, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("name", SIMILARITIES)
 def test_similarities_are_probabilities_and_uneven(name):
     similarity = SIMILARITIES[name](np.random.default_rng(1), 128, 8)
+    assert similarity.shape == (128, 8)
     np.testing.assert_allclose(similarity.sum(axis=1), 1.0, rtol=1e-12)
     assert similarity.min() > 0.0
     loads = experiment.route_to_best(similarity).sum(axis=0)
     assert loads.max() >= 1.3 * 128 / 8  # else there would be nothing to balance
     again = SIMILARITIES[name](np.random.default_rng(1), 128, 8)
     np.testing.assert_array_equal(similarity, again)
+
+
+def test_similarity_of_digits_falls_with_the_distance_from_centres_of_other_digits():
+    X = datasets.load("digits").scaled_to_mean_square_norm().X
+    rng = np.random.default_rng(3)
+    order = rng.permutation(len(X))
+    means = KMeans(3, n_init=1, random_state=int(rng.integers(2**31))).fit(X[order[40:]]).cluster_centers_
+    similarity = experiment.digits_similarity(np.random.default_rng(3), 40, 3, temperature=7.0)
+    for i, j in itertools.product(range(40), range(1, 3)):
+        near, far = (sum((X[order[i]] - mean) ** 2) for mean in (means[0], means[j]))
+        assert np.log(similarity[i, 0] / similarity[i, j]) == pytest.approx((far - near) / 7.0, abs=1e-9)
 
 
 def test_digits_that_are_routed_are_not_those_of_the_centres():
@@ -42,6 +56,13 @@ def test_top_1_and_expert_choice_by_hand():
     similarity = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1], [0.2, 0.8]])
     np.testing.assert_array_equal(experiment.route_to_best(similarity), [[1, 0], [1, 0], [1, 0], [0, 1]])
     np.testing.assert_array_equal(experiment.route_by_expert_choice(similarity, 2), [[1, 0], [0, 1], [1, 0], [0, 1]])
+
+
+def test_one_token_for_each_expert():
+    similarity = similarity_of(8, 3)
+    chosen = experiment.route_by_expert_choice(similarity, 1)
+    assert np.argmax(chosen, axis=0).tolist() == np.argmax(similarity, axis=0).tolist()
+    assert chosen.sum() == 3
 
 
 @pytest.mark.parametrize("m", [12, 20])
