@@ -16,7 +16,11 @@ from theorylab.sparse_ot.claims.sparse_duality import (
     sparse_bidual,
     value_bounds,
 )
-from theorylab.sparse_ot.claims.sparse_limits import capacitated_assignment, strong_regularisation
+from theorylab.sparse_ot.claims.sparse_limits import (
+    capacitated_assignment,
+    gap_with_many_columns,
+    strong_regularisation,
+)
 from theorylab.sparse_ot.claims.sparse_newton import (
     entropic_convergence,
     sparse_newton_superexponential,
@@ -38,6 +42,7 @@ __all__ = [
     "entropic_duality",
     "entropic_sharp_rate",
     "entropic_sparsity_bound",
+    "gap_with_many_columns",
     "gap_without_ties",
     "grid_transport_cost",
     "iterations_against_sparsity",

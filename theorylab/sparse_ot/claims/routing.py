@@ -125,8 +125,8 @@ def routing_capacity(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement="With capacity k for each expert, the mean share of dropped tokens falls from the top-1 gate to expert "
-    "choice, on to 20 Adam steps on the semi-dual, and to the k-sparse optimum, where none is dropped.",
+    statement=r"With capacity $k$ for each expert, the mean share of dropped tokens falls from the top-1 gate to "
+    r"expert choice, on to 20 Adam steps on the semi-dual $S(\alpha)$, and to the $k$-sparse optimum, where none is.",
     source="liu2023, sparse mixtures of experts: the order of its routers, measured here",
     tolerance="an order of means over the same batches, with half a token of one batch for rounding, since steps may "
     "be zero: at twice the balanced load several routers drop nothing; the last value zero up to half a token",

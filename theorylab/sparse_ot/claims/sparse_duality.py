@@ -20,7 +20,8 @@ _ZERO = 1e-6
     statement=r"Where no column is tied, the dual has the gradient $(a - T1, b - T^T1)$ and the semi-dual $a - T1$, "
     r"with $T$ the top-$k$ plan.",
     source="liu2023, gradients of dual and semi-dual; derived here",
-    tolerance="1e-8: differences of piecewise quadratic functions with step 1e-6 are exact but for their rounding",
+    tolerance="1e-8: differences of piecewise quadratic functions with step 1e-6 are exact but for their rounding; "
+    "values 1e-12, sums of a hundred terms of order 1",
     controls={
         "plus_sums": "$a + T1$ and $b + T^T1$",
         "unconstrained": "the gradients of the problem without the constraint, k = m",
@@ -39,18 +40,24 @@ def dual_gradients(conditions: Conditions) -> Outcome:
         lambda z: experiment.enumerate_semi_dual(z, *problem, reg, k), point[:m], step
     )
     measured = np.concatenate([of_dual, of_semi])
+    values = [
+        float(experiment.enumerate_dual(point, *problem, reg, k)),
+        float(experiment.enumerate_semi_dual(point[:m], *problem, reg, k)),
+    ]
 
-    def gradient(max_nz: int) -> np.ndarray:
+    def compare(max_nz: int, sign: float) -> list[Agreement]:
         dual = theory.dual_objective(point[:m], point[m:], *problem, reg, max_nz)
         semi = theory.semi_dual_objective(point[:m], *problem, reg, max_nz)
-        return np.concatenate([dual.gradient_alpha, dual.gradient_beta, semi.gradient])
-
-    def compare(predicted: np.ndarray) -> Agreement:
-        return Agreement(predicted=predicted, measured=measured, margin=1e-8, label="gradients")
+        gradient = np.concatenate([dual.gradient_alpha, dual.gradient_beta, semi.gradient])
+        predicted = gradient if sign < 0.0 else 2.0 * masses - gradient
+        return [
+            Agreement(predicted=predicted, measured=measured, margin=1e-8, label="gradients"),
+            Agreement(predicted=[dual.value, semi.value], measured=values, margin=1e-12, label="values"),
+        ]
 
     return Outcome(
-        evidence=compare(gradient(k)),
-        controls={"plus_sums": compare(2.0 * masses - gradient(k)), "unconstrained": compare(gradient(m))},
+        evidence=compare(k, -1.0),
+        controls={"plus_sums": compare(k, 1.0), "unconstrained": compare(m, -1.0)},
     )
 
 
@@ -64,12 +71,14 @@ def dual_gradients(conditions: Conditions) -> Outcome:
 def sparse_bidual(conditions: Conditions) -> Outcome:
     """Value of the solver, second-order-cone programs, and the dual by enumeration at the solver's potentials."""
     m, n, ks = conditions.choose(quick=(7, 6, (1, 2, 3, 1, 2, 3)), full=(40, 40, (1, 2, 3)))
-    reg, values, cones, duals, euclidean = 0.5 * m, [], [], [], []
+    reg, values, cones, costs, duals, euclidean = 0.5 * m, [], [], [], [], []
     for trial, k in enumerate(ks):
         problem = generic_marginals(conditions.rng("problem", trial), m, n)
         _, log = theory.sparse_ot(*problem, reg, k, plan="convex", gap_tol=1e-10, log=True)
         values.append(float(log.value))
-        cones.append(experiment.solve_bidual_program(*problem, reg, k).value)
+        cone = experiment.solve_bidual_program(*problem, reg, k)
+        cones.append(cone.value)
+        costs.append(float(theory.convexified_cost(cone.plan, problem.M, reg, k)))
         duals.append(float(experiment.enumerate_dual(np.concatenate([log.alpha, log.beta]), *problem, reg, k)))
         euclidean.append(experiment.solve_quadratic_transport(*problem, reg).value)
 
@@ -80,6 +89,7 @@ def sparse_bidual(conditions: Conditions) -> Outcome:
         evidence=[
             compare(values, cones, "semi-dual and cone program"),
             compare(values, duals, "semi-dual and dual"),
+            compare(costs, cones, "norm in closed form and cone program"),
         ],
         controls={"euclidean": compare(values, euclidean, "semi-dual and quadratic program")},
         arrays={"counts": ks, "values": values, "cones": cones, "euclidean": euclidean},

@@ -2,13 +2,15 @@ r"""Claims on cases with a combinatorial solution: full capacity, and strong reg
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from theorylab.claims import Agreement, Conditions, Outcome, Rate, claim
+from theorylab.claims import Agreement, Bound, Conditions, Outcome, Rate, claim
 from theorylab.sparse_ot import experiment, theory
 from theorylab.sparse_ot.problem import TransportProblem, iid_costs, uniform_marginals
 
-__all__ = ["capacitated_assignment", "strong_regularisation"]
+__all__ = ["capacitated_assignment", "gap_with_many_columns", "strong_regularisation"]
 
 
 @claim(
@@ -83,3 +85,38 @@ def strong_regularisation(conditions: Conditions) -> Outcome:
             "gap": optima - values,
         },
     )
+
+
+@claim(
+    statement=r"With the number of rows fixed and $\gamma \propto n$, the relative gap $(P_k - D_k)/D_k$ vanishes at "
+    r"least as fast as $1/n$.",
+    source="derived here: fewer than m columns are tied, their masses are of order 1/n, and moving them near the "
+    "optimum has a quadratic cost",
+    tolerance="an inequality between means over random problems on a logarithmic scale, with a factor of 2, since "
+    "single gaps scatter over decades; optima to 1e-6 of the value",
+    controls={"constant": "a relative gap that stays, as if a fixed share of the columns were tied"},
+)
+def gap_with_many_columns(conditions: Conditions) -> Outcome:
+    """Global optima with 5 rows and ever more columns."""
+    trials, ns = conditions.choose(quick=(6, (5, 10, 20)), full=(12, (5, 10, 20, 40)))
+    gaps = np.array([[_relative_gap(conditions, 5, n, 2, trial) for trial in range(trials)] for n in ns])
+    means = np.log(gaps.mean(axis=1))
+    fall = math.log(ns[-1] / ns[0])
+
+    def compare(lhs: float, rhs: float) -> Bound:
+        return Bound(lhs=lhs, rhs=rhs, margin=math.log(2.0), label="log of the mean relative gap")
+
+    return Outcome(
+        evidence=compare(means[-1], means[0] - fall),
+        controls={"constant": compare(means[0], means[-1])},
+        arrays={"columns": ns, "gaps": gaps, "rows": 5},
+    )
+
+
+def _relative_gap(conditions: Conditions, m: int, n: int, k: int, trial: int) -> float:
+    """Gap of a random problem of this shape, relative to its dual value."""
+    problem = TransportProblem(*uniform_marginals(m, n), conditions.rng("columns", n, trial).random((m, n)))
+    reg = 0.4 * n
+    value = float(theory.bidual_ot(*problem, reg, k, gap_tol=1e-10).value)
+    optimum = experiment.solve_sparse_primal(*problem, reg, k, tolerance=1e-6).value
+    return max((optimum - value) / value, 0.0)

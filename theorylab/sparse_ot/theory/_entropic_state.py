@@ -15,6 +15,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theorylab import arrays
 
@@ -24,6 +25,8 @@ __all__ = ["MAX_DRIFT", "Instances", "State", "column_error", "merge", "objectiv
 MAX_DRIFT = 100.0
 #: Smallest exponent of an entry, beside 0 for the largest of its row.
 _LEAST_EXPONENT = -600.0
+#: Entries of a plan that are made at once where it is made in blocks: 256 KB.
+_BLOCK = 2**15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,16 +120,38 @@ def project_rows(instances: Instances, psi: Any) -> State:
         With the given column potentials.
     """
     xp = instances.xp
+    if isinstance(psi, np.ndarray):
+        return _project_rows_in_blocks(instances, psi)
     plan = psi[:, None, :] - instances.costs
     top = xp.max(plan, axis=-1, keepdims=True)
-    plan -= top
-    plan = _exp(xp, plan)
+    plan = _exp(xp, plan - top)
     if instances.has_empty_columns:
-        plan *= (1.0 - instances.empty_b)[:, None, :]
+        plan = plan * (1.0 - instances.empty_b)[:, None, :]
     total = xp.sum(plan, axis=-1, keepdims=True)
-    plan *= instances.a[..., None] / total
+    plan = plan * (instances.a[..., None] / total)
     phi = instances.log_a - (top + xp.log(total))[..., 0]
     return State(phi, psi, plan, xp.zeros_like(phi[:, 0]))
+
+
+def _project_rows_in_blocks(instances: Instances, psi: NDArray[np.float64]) -> State:
+    """The same on NumPy arrays, in place and a few rows at a time, so that each block stays in the cache."""
+    batch, n_rows, n_columns = instances.costs.shape
+    plan, phi = np.empty_like(instances.costs), np.empty_like(instances.log_a)
+    step = max(1, _BLOCK // (batch * n_columns))
+    for start in range(0, n_rows, step):
+        rows = slice(start, start + step)
+        block = plan[:, rows]
+        np.subtract(psi[:, None, :], instances.costs[:, rows], out=block)
+        top = np.max(block, axis=-1, keepdims=True)
+        block -= top
+        np.maximum(block, _LEAST_EXPONENT, out=block)
+        np.exp(block, out=block)
+        if instances.has_empty_columns:
+            block *= (1.0 - instances.empty_b)[:, None, :]
+        total = np.sum(block, axis=-1, keepdims=True)
+        block *= instances.a[:, rows, None] / total
+        phi[:, rows] = instances.log_a[:, rows] - (top + np.log(total))[..., 0]
+    return State(phi, psi, plan, np.zeros_like(phi[:, 0]))
 
 
 def _exp(xp: Any, exponents: Any) -> Any:
