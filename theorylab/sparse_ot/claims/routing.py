@@ -26,7 +26,7 @@ Floats = np.ndarray
 @claim(
     statement=r"At capacity factor 1, $k = m/n$, the dual value of $k$-sparse transport is attained by the capacitated "
     r"assignment: $D_k = P_k = \min_\sigma \frac1m\sum_i M_{i\sigma(i)} + \frac{\gamma}{2m}$, every token at one "
-    r"expert and $k$ tokens at every expert; no router within the capacity keeps more similarity.",
+    r"expert and $k$ tokens at every expert; no router within the capacity keeps more similarity than it does.",
     source="derived here: a column has k-support norm at least b / sqrt(k), with equality for k equal entries",
     tolerance="1e-9 for the value, the solver's relative gap; 1e-3 of a token for the plan, the square root of a gap "
     "of 1e-9 with 256 tokens",
@@ -66,6 +66,9 @@ def balanced_routing(conditions: Conditions) -> Outcome:
             compare(np.array(values), cost + 0.5),
             Agreement(predicted=np.stack(plans), measured=np.stack(routed), margin=1e-3, label="plan, in tokens"),
             within(kept),
+            Agreement(
+                predicted=best, measured=[row[-1] for row in kept], margin=1e-9, label="similarity at the optimum"
+            ),
         ],
         controls={
             "one_more_slot": compare(np.array(roomier), cost + 0.5),

@@ -62,8 +62,8 @@ def dual_gradients(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"$\max_{\alpha,\beta} D = \max_\alpha S = \min_{T \in U(a,b)} \langle T, M\rangle + \frac\gamma2\sum_j "
-    r"(\|t_j\|_k^{sp})^2$, with the $k$-support norm.",
+    statement=r"Dual, semi-dual and bidual meet: $\max_{\alpha,\beta} D = \max_\alpha S = \min_{T \in U(a,b)} "
+    r"\langle T, M\rangle + \frac\gamma2\sum_j (\|t_j\|_k^{sp})^2$, with the $k$-support norm.",
     source="derived here; the norm is that of argyriou2012",
     tolerance="1e-8 of the value: the accepted tolerance of the cone program is 1e-9, the gap of the solver 1e-10",
     controls={"euclidean": "the Euclidean norm in the bidual, as if the constraint were lost"},
@@ -164,8 +164,8 @@ def quadratic_limit(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"$D_k$ falls with $k$, and $\mathrm{OT} + \frac\gamma{2k}\|b\|^2 \le D_k \le \mathrm{OT} + \frac\gamma2"
-    r"\|b\|^2$.",
+    statement=r"The value falls with $k$, and $\mathrm{OT} + \frac\gamma{2k}\|b\|^2 \le D_k \le \mathrm{OT} + "
+    r"\frac\gamma2\|b\|^2$.",
     source="derived here",
     tolerance="inequalities; 1e-9 of the value for the gap of the solver",
     controls={

@@ -14,9 +14,10 @@ __all__ = ["iterations_against_sparsity", "maximiser_jump", "maximum_operators"]
 
 
 @claim(
-    statement=r"$\max_{t \ge 0, \|t\|_0 \le k} \langle s, t\rangle - \frac\gamma2\|t\|^2 = \frac1{2\gamma}\sum_{i \le "
-    r"k}[s_{(i)}]_+^2$, and with $1^Tt = b$ it is $\frac1{2\gamma}\sum_{i \le k} (s_{(i)}^2 - \tau^2)_{s_{(i)} > "
-    r"\tau}$ with $\sum_{i \le k}[s_{(i)} - \tau]_+ = \gamma b$: both keep the $k$ largest scores.",
+    statement=r"Sparse columns keep the $k$ largest scores: $\max_{t \ge 0, \|t\|_0 \le k} \langle s, t\rangle - "
+    r"\frac\gamma2\|t\|^2 = \frac1{2\gamma}\sum_{i \le k}[s_{(i)}]_+^2$, and with $1^Tt = b$ it is "
+    r"$\frac1{2\gamma}\sum_{i \le k} (s_{(i)}^2 - \tau^2)_{s_{(i)} > \tau}$ with $\sum_{i \le k}[s_{(i)} - \tau]_+ = "
+    r"\gamma b$.",
     source="liu2023, the max-operators; closed form derived here",
     tolerance="1e-12: both sides are sums of at most a dozen terms of order 1 to 10",
     controls={
@@ -59,7 +60,7 @@ def maximum_operators(conditions: Conditions) -> Outcome:
     tolerance="1e-7, a hundred times the distance of 1e-9 from the tie; random ties with spreads down to 1e-3 come "
     "within a fifth of the bound, and equal scores reach it",
     controls={
-        "inverse_square": r"$\sqrt{2}\,b/k^2$",
+        "inverse_square": r"with the square of k: $\sqrt{2}\,b/k^2$",
         "no_second_entry": r"$b/k$: what one entry loses, without what the other gains",
     },
     cost="instant",

@@ -91,7 +91,18 @@ def topk_row_masses(conditions: Conditions) -> Outcome:
 
 
 def row_errors(errors: list[float]) -> Bound:
-    """Whether plans have the row masses."""
+    """Whether plans have the row masses.
+
+    Parameters
+    ----------
+    errors : list of float
+        l1 error of the row sums of each plan, over its mass.
+
+    Returns
+    -------
+    Bound
+        The errors beside the largest that counts as rounding.
+    """
     return Bound(
         lhs=np.log10(np.maximum(errors, 1e-16)),
         rhs=np.full(len(errors), np.log10(_FEASIBLE)),
