@@ -160,7 +160,8 @@ def test_each_point_has_one_blas_thread(workers):
     with threadpoolctl.threadpool_limits(2):
         before = blas_threads(0)
         assert sweep(blas_threads, [{"n": n} for n in range(4)], **workers) == [{1}] * 4
-        assert blas_threads(0) == before == {2}
+        assert blas_threads(0) == before
+        assert 2 in before  # a solver's own BLAS, when another test has loaded it, may know one thread only
 
 
 # ------------------------------------------------------------------------------------------------- errors
