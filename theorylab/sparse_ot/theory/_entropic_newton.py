@@ -49,6 +49,8 @@ _FIRST_DAMPING, _LEAST_DAMPING = 1e-2, 1e-14
 _TAKEN, _GOOD = 1e-4, 0.25
 #: Lengths of the step to try before a larger damping.
 _LENGTHS = (1.0, 0.25, 0.0625, 0.015625)
+#: Damping that swamps the rounding of single precision, 1e-7 of the masses: the product may then be made in it.
+_LOOSE = 1e-6
 #: Share of its mass below which a column counts as closed.
 _CLOSED = 1e-200
 
@@ -125,9 +127,11 @@ def _step(instances: Instances, state: State, damping: Any, tol: float) -> tuple
 def _solve(instances: Instances, plan: Any, sums: Any, damping: Any) -> Any:
     """Newton direction of each problem; not finite where the factorisation broke down."""
     xp = instances.xp
-    weighted = plan / xp.sqrt(instances.a + instances.empty_a)[..., None]
+    loose = isinstance(plan, np.ndarray) and bool(np.all(damping >= _LOOSE))
+    root = xp.sqrt(instances.a + instances.empty_a)[..., None]
+    weighted = np.divide(plan, root, dtype=np.float32, casting="same_kind") if loose else plan / root
     # one buffer on both sides: NumPy then computes half of the symmetric product
-    matrix = xp.matmul(xp.matrix_transpose(weighted), weighted)
+    matrix = xp.astype(xp.matmul(xp.matrix_transpose(weighted), weighted), xp.float64, copy=False)
     del weighted
     diagonal = sums + damping[:, None] * instances.b + instances.empty_b
     right = instances.b - sums
