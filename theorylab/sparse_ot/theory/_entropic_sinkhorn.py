@@ -15,7 +15,7 @@ __all__ = ["SWEEPS_PER_CHECK", "Record", "looked_at", "newton_pays", "run_sinkho
 #: Sweeps between two looks at the error, which cost about one sweep.
 SWEEPS_PER_CHECK = 20
 #: Sweeps at each level of epsilon scaling, and the range of costs over the regularisation that it starts from.
-_SWEEPS_PER_LEVEL, _EASY_RANGE = 40, 80.0
+_SWEEPS_PER_LEVEL, _EASY_RANGE = 40, 160.0
 #: Newton steps that a problem takes behind a warm-up: 2 to 10 were seen on costs of all kinds.
 _NEWTON_STEPS = 6
 
