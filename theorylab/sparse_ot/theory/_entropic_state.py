@@ -189,10 +189,12 @@ def sweep(instances: Instances, state: State, count: int) -> State:
     if count == 0:
         return state
     xp = instances.xp
-    closed = xp.any(xp.sum(state.plan, axis=-2) < math.exp(-MAX_DRIFT) * instances.b, axis=-1)
+    sums = xp.sum(state.plan, axis=-2)
+    closed = xp.any(sums < math.exp(-MAX_DRIFT) * instances.b, axis=-1)
     if bool(xp.any(closed)):  # one sweep in the log domain bounds every sum from below
         state = merge(xp, closed, log_sweep(instances, state), state)
-    moved, good = _scale(instances, state, count)
+        sums = xp.sum(state.plan, axis=-2)
+    moved, good = _scale(instances, state, sums, count)
     if not bool(xp.all(good)):
         moved = merge(xp, good, moved, log_sweep(instances, state))
     if bool(xp.any(moved.drift > MAX_DRIFT)):
@@ -201,21 +203,32 @@ def sweep(instances: Instances, state: State, count: int) -> State:
 
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
-def _scale(instances: Instances, state: State, count: int) -> tuple[State, Any]:
-    """Sweeps without a guard, and which problems came through them."""
+def _scale(instances: Instances, state: State, sums: Any, count: int) -> tuple[State, Any]:
+    """Sweeps without a guard, the first from the column sums, and which problems came through them."""
     xp = instances.xp
     a, b = instances.a + instances.empty_a, instances.b + instances.empty_b
-    u, v = xp.ones_like(a)[..., None], xp.ones_like(b)[:, None, :]
     rows, columns = (a[..., None], instances.empty_a[..., None]), (b[:, None, :], instances.empty_b[:, None, :])
-    for _ in range(count):
+    v = columns[0] / (sums[:, None, :] + columns[1])
+    u = rows[0] / (xp.matmul(state.plan, xp.matrix_transpose(v)) + rows[1])
+    for _ in range(count - 1):
         v = columns[0] / (xp.matmul(xp.matrix_transpose(u), state.plan) + columns[1])
         u = rows[0] / (xp.matmul(state.plan, xp.matrix_transpose(v)) + rows[1])
     log_u, log_v = xp.log(u[..., 0]), xp.log(v[:, 0, :])
     drift = xp.max(xp.abs(log_u), axis=-1) + xp.max(xp.abs(log_v), axis=-1)
     good = xp.isfinite(drift) & (drift <= 4.0 * MAX_DRIFT)
-    plan = state.plan * u
-    plan *= v
+    plan = _scaled_in_blocks(state.plan, u, v) if isinstance(u, np.ndarray) else state.plan * u * v
     return State(state.phi + log_u, state.psi + log_v, plan, state.drift + drift), good
+
+
+def _scaled_in_blocks(plan: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Plan with its rows and columns scaled, a few rows at a time."""
+    result = np.empty_like(plan)
+    step = max(1, _BLOCK // (plan.shape[0] * plan.shape[2]))
+    for start in range(0, plan.shape[1], step):
+        rows = slice(start, start + step)
+        np.multiply(plan[:, rows], u[:, rows], out=result[:, rows])
+        result[:, rows] *= v
+    return result
 
 
 def merge(xp: Any, first: Any, one: State, other: State) -> State:
