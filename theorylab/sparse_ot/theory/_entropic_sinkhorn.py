@@ -108,8 +108,10 @@ def warm_up(instances: Instances, records: list[Record], n_sweeps: int) -> None:
     level = _first_level(xp, instances.costs) if n_sweeps else 1.0
     total = n_sweeps
     while level > 1.0:
-        scaled = dataclasses.replace(instances, costs=instances.costs / level)
-        psi = level * _swept(scaled, psi / level, _SWEEPS_PER_LEVEL).psi
+        # a place to start from needs no more than single precision, which moves half the memory
+        scaled = instances.single(level)
+        start = xp.astype(psi / level, xp.float32)
+        psi = level * xp.astype(_swept(scaled, start, _SWEEPS_PER_LEVEL).psi, xp.float64)
         level, total = level / 4.0, total + _SWEEPS_PER_LEVEL
     store(records, list(range(len(records))), _swept(instances, psi, n_sweeps))
     for record in records:

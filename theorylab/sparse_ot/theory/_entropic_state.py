@@ -71,6 +71,13 @@ class Instances:
         )
         return cls(xp, a, b, costs, log_a, log_b, empty_a, empty_b, bool(xp.any(b == 0.0)))
 
+    def single(self, level: float) -> Instances:
+        """The same problems with their costs divided by the level, in single precision."""
+        arrays_of = {name: value for name, value in vars(self).items() if name not in ("xp", "has_empty_columns")}
+        arrays_of["costs"] = self.costs / level
+        single = {name: self.xp.astype(value, self.xp.float32) for name, value in arrays_of.items()}
+        return dataclasses.replace(self, **single)
+
     def take(self, chosen: list[int]) -> Instances:
         """Some of the problems, in the order of their numbers."""
         if len(chosen) == self.a.shape[0]:
@@ -133,7 +140,7 @@ def project_rows(instances: Instances, psi: Any) -> State:
     return State(phi, psi, plan, xp.zeros_like(phi[:, 0]))
 
 
-def _project_rows_in_blocks(instances: Instances, psi: NDArray[np.float64]) -> State:
+def _project_rows_in_blocks(instances: Instances, psi: NDArray[np.floating]) -> State:
     """The same on NumPy arrays, in place and a few rows at a time, so that each block stays in the cache."""
     batch, n_rows, n_columns = instances.costs.shape
     plan, phi = np.empty_like(instances.costs), np.empty_like(instances.log_a)
@@ -162,11 +169,27 @@ def _exp(xp: Any, exponents: Any) -> Any:
 def log_sweep(instances: Instances, state: State) -> State:
     """One Sinkhorn sweep, columns then rows, in the log domain: for plans with a column that is all but closed."""
     xp = instances.xp
+    if isinstance(state.phi, np.ndarray):
+        return project_rows(instances, instances.log_b - _log_column_sums_in_blocks(instances, state.phi))
     exponents = state.phi[..., None] - instances.costs
     top = xp.max(exponents, axis=-2, keepdims=True)
-    exponents -= top
-    total = xp.sum(_exp(xp, exponents), axis=-2, keepdims=True)
+    total = xp.sum(_exp(xp, exponents - top), axis=-2, keepdims=True)
     return project_rows(instances, instances.log_b - (top + xp.log(total))[:, 0, :])
+
+
+def _log_column_sums_in_blocks(instances: Instances, phi: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Logarithms of the sums over rows of exp(phi - costs), (B, n), a few rows at a time."""
+    batch, n_rows, n_columns = instances.costs.shape
+    step = max(1, _BLOCK // (batch * n_columns))
+    blocks = [slice(start, start + step) for start in range(0, n_rows, step)]
+    top = np.max([np.max(phi[:, rows, None] - instances.costs[:, rows], axis=1) for rows in blocks], axis=0)
+    total = np.zeros_like(top)
+    for rows in blocks:
+        exponents = phi[:, rows, None] - instances.costs[:, rows]
+        exponents -= top[:, None, :]
+        np.maximum(exponents, _LEAST_EXPONENT, out=exponents)
+        total += np.sum(np.exp(exponents, out=exponents), axis=1)
+    return top + np.log(total)
 
 
 def sweep(instances: Instances, state: State, count: int) -> State:
