@@ -142,11 +142,8 @@ def project_rows(instances: Instances, psi: Any) -> State:
 
 def _project_rows_in_blocks(instances: Instances, psi: NDArray[np.floating]) -> State:
     """The same on NumPy arrays, in place and a few rows at a time, so that each block stays in the cache."""
-    batch, n_rows, n_columns = instances.costs.shape
     plan, phi = np.empty_like(instances.costs), np.empty_like(instances.log_a)
-    step = max(1, _BLOCK // (batch * n_columns))
-    for start in range(0, n_rows, step):
-        rows = slice(start, start + step)
+    for rows in _row_blocks(instances.costs):
         block = plan[:, rows]
         np.subtract(psi[:, None, :], instances.costs[:, rows], out=block)
         top = np.max(block, axis=-1, keepdims=True)
@@ -159,6 +156,13 @@ def _project_rows_in_blocks(instances: Instances, psi: NDArray[np.floating]) -> 
         block *= instances.a[:, rows, None] / total
         phi[:, rows] = instances.log_a[:, rows] - (top + np.log(total))[..., 0]
     return State(phi, psi, plan, np.zeros_like(phi[:, 0]))
+
+
+def _row_blocks(matrices: NDArray[np.floating]) -> list[slice]:
+    """Slices of the rows of (B, m, n) matrices, each small enough for the cache."""
+    batch, n_rows, n_columns = matrices.shape
+    step = max(1, _BLOCK // (batch * n_columns))
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
 
 
 def _exp(xp: Any, exponents: Any) -> Any:
@@ -179,9 +183,7 @@ def log_sweep(instances: Instances, state: State) -> State:
 
 def _log_column_sums_in_blocks(instances: Instances, phi: NDArray[np.floating]) -> NDArray[np.floating]:
     """Logarithms of the sums over rows of exp(phi - costs), (B, n), a few rows at a time."""
-    batch, n_rows, n_columns = instances.costs.shape
-    step = max(1, _BLOCK // (batch * n_columns))
-    blocks = [slice(start, start + step) for start in range(0, n_rows, step)]
+    blocks = _row_blocks(instances.costs)
     top = np.max([np.max(phi[:, rows, None] - instances.costs[:, rows], axis=1) for rows in blocks], axis=0)
     total = np.zeros_like(top)
     for rows in blocks:
@@ -246,9 +248,7 @@ def _scale(instances: Instances, state: State, sums: Any, count: int) -> tuple[S
 def _scaled_in_blocks(plan: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
     """Plan with its rows and columns scaled, a few rows at a time."""
     result = np.empty_like(plan)
-    step = max(1, _BLOCK // (plan.shape[0] * plan.shape[2]))
-    for start in range(0, plan.shape[1], step):
-        rows = slice(start, start + step)
+    for rows in _row_blocks(plan):
         np.multiply(plan[:, rows], u[:, rows], out=result[:, rows])
         result[:, rows] *= v
     return result
