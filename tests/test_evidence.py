@@ -14,6 +14,7 @@ from theorylab.evidence import (
     Rate,
     Verdict,
     combine,
+    error_of_mean,
     false_alarm_rate,
     miss_rate,
 )
@@ -251,3 +252,12 @@ def test_strain_above_one_is_refutation(predicted, measured, margin, error, thre
     refuted = abs(measured - predicted) > margin + threshold * error
     if abs(evidence.strain - 1.0) > 1e-12:  # on the edge itself rounding decides
         assert (evidence.verdict is Verdict.REFUTED) == refuted
+
+
+def test_error_of_mean_is_the_scatter_of_means():
+    rng = np.random.default_rng(0)
+    draws = rng.exponential(size=(4000, 25))
+    means = draws.mean(axis=1)
+    typical = np.mean(error_of_mean(draws, axis=1) ** 2) ** 0.5
+    assert abs(typical / means.std(ddof=1) - 1.0) < 0.06  # each is known to about 1.5 %
+    np.testing.assert_array_equal(error_of_mean(draws.T), error_of_mean(draws, axis=1))

@@ -31,6 +31,7 @@ __all__ = [
     "Rate",
     "Verdict",
     "combine",
+    "error_of_mean",
     "false_alarm_rate",
     "miss_rate",
 ]
@@ -309,6 +310,30 @@ class Ordering(Evidence):
     def summary(self) -> str:
         """The step that goes least the promised way."""
         return f"smallest {self.direction} step {self._measured_text(self.steps)}{self._where_text()}"
+
+
+def error_of_mean(values: Any, axis: int = 0) -> Floats:
+    """Standard error of the mean of independent measurements.
+
+    Parameters
+    ----------
+    values : array_like
+        Measurements, at least two along the axis.
+    axis : int
+        Where the repetitions stand.
+
+    Returns
+    -------
+    numpy.ndarray
+        Without the axis.
+
+    Examples
+    --------
+    >>> float(error_of_mean([1.0, 3.0, 5.0, 7.0]).round(6))
+    1.290994
+    """
+    values = np.asarray(values)
+    return np.asarray(values.std(axis=axis, ddof=1) / math.sqrt(values.shape[axis]))
 
 
 def _weighted_slope(x: Floats, y: Floats, weights: Floats) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from theorylab.claims import Agreement, Bound, Conditions, Ordering, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.ntk import experiment
 from theorylab.ntk.estimators import DepthLimitClassifier
 from theorylab.ntk.experiment import Samples
@@ -223,7 +224,7 @@ def bayes_consistency(conditions: Conditions) -> Outcome:
             if n <= 1000 and i < _DEEP_REPETITIONS:
                 predictions.append(_deep(DepthLimit.of(optimal_activation(1)).p, train, test, math.inf))
             excess[: len(predictions), j, i] = [_excess_risk(values, test) for values in predictions]
-    mean, error = excess.mean(axis=2), excess.std(axis=2, ddof=1) / math.sqrt(repetitions)
+    mean, error = excess.mean(axis=2), error_of_mean(excess, axis=2)
     deep, few = excess[-1, :2, :_DEEP_REPETITIONS], excess[0, :2, :_DEEP_REPETITIONS]
 
     def falls(name: str) -> Bound:
@@ -255,7 +256,7 @@ def bayes_consistency(conditions: Conditions) -> Outcome:
     same_risk = Agreement(
         predicted=deep.mean(axis=1),
         measured=few.mean(axis=1),
-        standard_error=(deep - few).std(axis=1, ddof=1) / math.sqrt(_DEEP_REPETITIONS),
+        standard_error=error_of_mean(deep - few, axis=1),
         margin=0.01,
         resolution=0.03,
         label="excess risk of the deep kernel and of the vote with exponent d, same samples",

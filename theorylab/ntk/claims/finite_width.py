@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from theorylab.claims import Agreement, Conditions, Outcome, Rate, claim
+from theorylab.evidence import error_of_mean
 from theorylab.ntk import experiment
 from theorylab.ntk.problem import erf
 from theorylab.ntk.theory import NTK, dual_activation
@@ -88,7 +88,7 @@ def infinite_width(conditions: Conditions) -> Outcome:
         return Agreement(
             predicted=predicted[upper],
             measured=values.mean(axis=0)[upper],
-            standard_error=(values.std(axis=0, ddof=1) / math.sqrt(networks))[upper],
+            standard_error=error_of_mean(values)[upper],
             margin=6.0 / widest * np.max(predicted),
             resolution=0.08 * np.max(predicted),
             label=f"{label}, width {widest}",
@@ -98,7 +98,7 @@ def infinite_width(conditions: Conditions) -> Outcome:
         return Rate.fit(
             widths,
             errors[name].mean(axis=1),
-            y_standard_error=errors[name].std(axis=1, ddof=1) / math.sqrt(networks),
+            y_standard_error=error_of_mean(errors[name], axis=1),
             predicted=exponent,
             margin=0.08,
             resolution=0.15,
@@ -121,10 +121,7 @@ def infinite_width(conditions: Conditions) -> Outcome:
         arrays={
             "widths": np.array(widths),
             **{f"error_{name}": values.mean(axis=1) for name, values in errors.items()},
-            **{
-                f"standard_error_{name}": values.std(axis=1, ddof=1) / math.sqrt(networks)
-                for name, values in errors.items()
-            },
+            **{f"standard_error_{name}": error_of_mean(values, axis=1) for name, values in errors.items()},
             **{f"off_{name}": np.linalg.norm(_wrong_recursion(X, name) - ntk) / scale["ntk"] for name in wrong},
             "off_nngp_for_ntk": np.linalg.norm(nngp - ntk) / scale["ntk"],
         },

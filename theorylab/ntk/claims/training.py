@@ -10,6 +10,7 @@ import numpy as np
 
 from theorylab import datasets
 from theorylab.claims import Agreement, Conditions, Ordering, Outcome, Rate, claim
+from theorylab.evidence import error_of_mean
 from theorylab.ntk import experiment
 from theorylab.ntk.experiment import MLP
 from theorylab.ntk.problem import erf, relu
@@ -99,7 +100,7 @@ def constant_kernel(conditions: Conditions) -> Outcome:
         fit = Rate.fit(
             widths,
             values.mean(axis=1),
-            y_standard_error=values.std(axis=1, ddof=1) / math.sqrt(networks),
+            y_standard_error=error_of_mean(values, axis=1),
             predicted=-0.5,
             margin=0.0,
             resolution=1.0,
@@ -119,10 +120,7 @@ def constant_kernel(conditions: Conditions) -> Outcome:
         arrays={
             "widths": np.array(widths),
             **{name: values.mean(axis=1) for name, values in changes.items()},
-            **{
-                f"standard_error_{name}": values.std(axis=1, ddof=1) / math.sqrt(networks)
-                for name, values in changes.items()
-            },
+            **{f"standard_error_{name}": error_of_mean(values, axis=1) for name, values in changes.items()},
         },
     )
 
@@ -175,7 +173,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
         return Rate.fit(
             widths,
             values.mean(axis=1),
-            y_standard_error=values.std(axis=1, ddof=1) / math.sqrt(networks),
+            y_standard_error=error_of_mean(values, axis=1),
             predicted=exponent,
             margin=0.2,
             resolution=0.35,
@@ -187,7 +185,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
         return Agreement(
             predicted=0.0,
             measured=values.mean(),
-            standard_error=values.std(ddof=1) / math.sqrt(networks),
+            standard_error=error_of_mean(values),
             margin=15.0 / widths[-1] if name == "own" else 2.0 / math.sqrt(widths[-1]),
             resolution=0.1,
             label=f"distance at width {widths[-1]}, {name}",
@@ -203,10 +201,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
         arrays={
             "widths": np.array(widths),
             **{name: values.mean(axis=1) for name, values in measured.items()},
-            **{
-                f"standard_error_{name}": values.std(axis=1, ddof=1) / math.sqrt(networks)
-                for name, values in measured.items()
-            },
+            **{f"standard_error_{name}": error_of_mean(values, axis=1) for name, values in measured.items()},
         },
     )
 
@@ -273,7 +268,7 @@ def ensemble_moments(conditions: Conditions) -> Outcome:
         return Agreement(
             predicted=values,
             measured=outputs.mean(axis=1)[rows],
-            standard_error=outputs.std(axis=1, ddof=1)[rows] / math.sqrt(networks),
+            standard_error=error_of_mean(outputs, axis=1)[rows],
             margin=0.06,
             resolution=0.3,
             label="mean",
@@ -336,7 +331,7 @@ def principal_components(conditions: Conditions) -> Outcome:
         return Agreement(
             predicted=np.zeros(len(steps) - 1),
             measured=distance.mean(axis=1)[1:],
-            standard_error=distance.std(axis=1, ddof=1)[1:] / math.sqrt(networks),
+            standard_error=error_of_mean(distance, axis=1)[1:],
             margin=1.2 / math.sqrt(width),
             resolution=0.05,
             label="distance from the predicted residual",

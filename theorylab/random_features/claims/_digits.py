@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import numpy as np
 
 from theorylab import arrays, datasets
 from theorylab.claims import Conditions
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import run_sweep
 from theorylab.random_features.problem import KernelSpectrum
@@ -66,7 +66,7 @@ class DigitsGrid:
     @property
     def standard_error(self) -> np.ndarray:
         """Standard error of the mean, shape (n, k, ridges)."""
-        errors: np.ndarray = self.heldout_mse.std(axis=2, ddof=1) / math.sqrt(self.heldout_mse.shape[2])
+        errors: np.ndarray = error_of_mean(self.heldout_mse, axis=2)
         return errors
 
 

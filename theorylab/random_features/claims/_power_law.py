@@ -16,6 +16,7 @@ import numpy as np
 
 from theorylab import arrays
 from theorylab.claims import Conditions
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import run_sweep
 from theorylab.random_features.problem import KernelSpectrum
@@ -85,7 +86,7 @@ class PowerLawRun:
     def standard_error(self, name: str) -> np.ndarray:
         """Standard error of the mean."""
         values = getattr(self, name)
-        return np.asarray(values.std(axis=0, ddof=1) / math.sqrt(values.shape[0]))
+        return np.asarray(error_of_mean(values))
 
     @property
     def relative_test_mse(self) -> tuple[np.ndarray, np.ndarray]:

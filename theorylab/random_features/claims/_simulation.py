@@ -19,6 +19,7 @@ import numpy as np
 from theorylab import arrays, sweeps
 from theorylab.claims import Agreement, Conditions
 from theorylab.random_features import experiment, theory
+from theorylab.random_features.claims._trials import mean_and_error
 from theorylab.random_features.problem import KernelSpectrum
 
 __all__ = [
@@ -157,15 +158,13 @@ def simulate(
         for (n, k), row in zip(cells, ridges.tolist(), strict=True)
     ]
     results = run_sweep(conditions, simulate_cell, points)
-    names = ("test_mse", "train_mse", "gcv", "kappa")
-    trials = np.array([[point["n_trials"]] for point in points])
-    spread = {name: np.stack([result[name].std(axis=0, ddof=1) for result in results]) for name in names}
+    measured = {name: mean_and_error(results, name) for name in ("test_mse", "train_mse", "gcv", "kappa")}
     return Cells(
         spectrum=spectrum_of(*spectrum),
         n_samples=np.array([[n] for n, _ in cells]),
         n_features=np.array([[k] for _, k in cells]),
         ridges=ridges,
         noise_variance=noise_variance,
-        mean={name: np.stack([result[name].mean(axis=0) for result in results]) for name in names},
-        standard_error={name: spread[name] / np.sqrt(trials) for name in names},
+        mean={name: mean for name, (mean, _) in measured.items()},
+        standard_error={name: error for name, (_, error) in measured.items()},
     )

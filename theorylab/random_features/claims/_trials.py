@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from theorylab.evidence import error_of_mean
 
 __all__ = ["mean_and_error"]
 
@@ -26,5 +27,5 @@ def mean_and_error(results: Sequence[Mapping[str, np.ndarray]], name: str) -> tu
         On the host.
     """
     trials = [result[name] for result in results]
-    errors = [values.std(axis=0, ddof=1) / math.sqrt(values.shape[0]) for values in trials]
+    errors = [error_of_mean(values) for values in trials]
     return np.stack([values.mean(axis=0) for values in trials]), np.stack(errors)

@@ -9,6 +9,7 @@ import numpy as np
 
 from theorylab import arrays
 from theorylab.claims import Agreement, Bound, Conditions, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import KAPPA_BIAS, RESOLUTION, run_sweep
 from theorylab.random_features.problem import KernelSpectrum
@@ -132,7 +133,7 @@ def _agreement(predicted: Any, trials: list[np.ndarray], margin: Any, resolution
     return Agreement(
         predicted=predicted,
         measured=np.stack([values.mean(axis=0) for values in trials]),
-        standard_error=np.stack([values.std(axis=0, ddof=1) / math.sqrt(len(values)) for values in trials]),
+        standard_error=np.stack([error_of_mean(values) for values in trials]),
         margin=margin,
         resolution=resolution,
         label=label,

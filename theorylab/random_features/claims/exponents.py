@@ -10,6 +10,7 @@ import numpy as np
 
 from theorylab import arrays, datasets
 from theorylab.claims import Agreement, Conditions, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import experiment, theory
 from theorylab.random_features.claims._simulation import run_sweep
 
@@ -155,10 +156,7 @@ def _stacked(prefix: str, estimates: list[experiment.ExponentEstimate]) -> dict[
     exponents = ("alpha", "alpha_standard_error", "beta", "beta_standard_error")
     return {
         **{f"{prefix}_{name}": array.mean(axis=1) for name, array in values.items()},
-        **{
-            f"{prefix}_standard_error_{name}": array.std(axis=1, ddof=1) / math.sqrt(array.shape[1])
-            for name, array in values.items()
-        },
+        **{f"{prefix}_standard_error_{name}": error_of_mean(array, axis=1) for name, array in values.items()},
         **{f"{prefix}_{name}": np.array([getattr(estimate, name) for estimate in estimates]) for name in exponents},
     }
 

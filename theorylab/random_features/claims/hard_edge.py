@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from theorylab.claims import Agreement, Conditions, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import theory
 from theorylab.random_features.claims._simulation import TEST_BIAS, TRAIN_BIAS, run_sweep, simulate_cell, spectrum_of
 
@@ -61,7 +62,7 @@ def hard_edge(conditions: Conditions) -> Outcome:
             Agreement(
                 predicted=factors[field] * predicted_law[field],
                 measured=values.mean(axis=0),
-                standard_error=values.std(axis=0, ddof=1) / math.sqrt(len(values)),
+                standard_error=error_of_mean(values),
                 margin=_BIAS[field] / n * predicted_law[field],
                 resolution=0.3 * values.mean(axis=0),
                 label=_LABELS[field],

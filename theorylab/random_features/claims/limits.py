@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from theorylab.claims import Agreement, Conditions, Outcome, Rate, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import theory
 from theorylab.random_features.claims._simulation import (
     RESOLUTION,
@@ -118,7 +119,7 @@ def _agreement(predicted: np.ndarray, trials: np.ndarray, margin: float, resolut
     return Agreement(
         predicted=predicted,
         measured=measured,
-        standard_error=trials.std(axis=0, ddof=1) / math.sqrt(len(trials)),
+        standard_error=error_of_mean(trials),
         margin=margin * predicted,
         resolution=resolution * measured,
         label=label,

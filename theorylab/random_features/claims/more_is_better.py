@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from theorylab.claims import Bound, Conditions, Ordering, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features import theory
 from theorylab.random_features.claims._digits import DigitsGrid, digits_grid
 from theorylab.random_features.claims._simulation import nested_cell, run_sweep, spectrum_of
@@ -154,7 +155,7 @@ def _tuned(grid: DigitsGrid) -> np.ndarray:
 def _falling(errors: np.ndarray) -> list[Ordering]:
     """Logarithms of the mean errors on digits, shape (n, k, trials), along both axes."""
     mean = errors.mean(axis=2)
-    relative = errors.std(axis=2, ddof=1) / math.sqrt(errors.shape[2]) / mean
+    relative = error_of_mean(errors, axis=2) / mean
     return [
         Ordering(
             values=np.log(values),
@@ -170,5 +171,5 @@ def _falling(errors: np.ndarray) -> list[Ordering]:
 
 def _mean_and_error(name: str, errors: np.ndarray) -> dict[str, np.ndarray]:
     """Mean and standard error over the trials, the last axis."""
-    scatter = errors.std(axis=-1, ddof=1) / math.sqrt(errors.shape[-1])
+    scatter = error_of_mean(errors, axis=-1)
     return {f"{name}_mean": errors.mean(axis=-1), f"{name}_standard_error": scatter}

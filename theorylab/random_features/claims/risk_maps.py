@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from theorylab.claims import Agreement, Conditions, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.random_features.claims._simulation import (
     TEST_BIAS,
     TRAIN_BIAS,
@@ -89,5 +90,5 @@ def _measure(conditions: Conditions) -> Cells:
         ridges=np.broadcast_to(_RIDGES, (n.size, len(_RIDGES))),
         noise_variance=_NOISE,
         mean={field: values.mean(axis=0) for field, values in trials.items()},
-        standard_error={field: values.std(axis=0, ddof=1) / math.sqrt(len(values)) for field, values in trials.items()},
+        standard_error={field: error_of_mean(values) for field, values in trials.items()},
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from theorylab import sweeps
 from theorylab.claims import Agreement, Bound, Conditions, Outcome, claim
+from theorylab.evidence import error_of_mean
 from theorylab.self_distillation import experiment, theory
 from theorylab.self_distillation.problem import gaussian_kernel
 
@@ -127,7 +128,7 @@ def _paired(predicted: Any, measured: Any, name: str) -> Agreement:
     return Agreement(
         predicted=predicted.mean(axis=0),
         measured=measured.mean(axis=0),
-        standard_error=difference.std(axis=0, ddof=1) / np.sqrt(len(difference)),
+        standard_error=error_of_mean(difference),
         margin=0.0,
         resolution=0.2 * largest,
         label=f"change of the error, {name}",
@@ -139,7 +140,7 @@ def _not_positive(values: Any, label: str, margin: Any = 0.0) -> Bound:
     return Bound(
         lhs=mean,
         rhs=np.zeros_like(mean),
-        standard_error=values.std(axis=0, ddof=1) / np.sqrt(len(values)),
+        standard_error=error_of_mean(values),
         margin=margin,
         resolution=0.2 * np.max(np.abs(mean)) + np.max(margin),
         label=label,
