@@ -83,6 +83,18 @@ def test_duplicated_training_points_are_harmless():
     np.testing.assert_allclose(values[-1], K_STAR @ np.linalg.solve(K, Y), rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_conflicting_labels_of_one_point_are_averaged_in_the_limit(seed):
+    points = np.concatenate([X, X[:3]])
+    labels = np.random.default_rng(seed).standard_normal(15)
+    gram, cross = KERNEL(points), KERNEL(Z, points)
+    flow, inverse = KernelGradientFlow(gram, labels), np.linalg.pinv(gram, rcond=1e-12)
+    np.testing.assert_allclose(flow.predict([math.inf])[0, :, 0], gram @ inverse @ labels, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(
+        flow.predict([math.inf], cross)[0, :, 0], cross @ inverse @ labels, rtol=1e-9, atol=1e-11
+    )
+
+
 @pytest.mark.parametrize("t", [0.0, 2.0, 200.0])
 def test_ensemble_covariance_is_the_definition(t):
     flow = KernelGradientFlow(K, Y)

@@ -64,7 +64,7 @@ class KernelGradientFlow:
     Attributes
     ----------
     eigenvalues : array, shape (n,)
-        Of `K`, from the largest down, without the ridge; rounding errors below zero are set to zero.
+        Of `K`, from the largest down, without the ridge; what rounding errors make of zero is set to zero.
     eigenvectors : array, shape (n, n)
         Columns in the order of the eigenvalues.
 
@@ -344,7 +344,9 @@ def _semidefinite(xp: Any, values: Any) -> Any:
         raise ValueError(
             f"K must be positive semi-definite; got an eigenvalue {smallest:.4g} beside a largest of {largest:.4g}."
         )
-    return xp.maximum(values, xp.zeros_like(values))
+    # What rounding makes of a zero eigenvalue may be positive, and would be learned in the limit of infinite time.
+    rounding = values.shape[0] * float(xp.finfo(values.dtype).eps) * largest
+    return xp.where(values > rounding, values, xp.zeros_like(values))
 
 
 def _geometric(xp: Any, steps: Any, times: Any) -> Any:
