@@ -8,20 +8,34 @@ from theorylab.ntk.experiment.classification import (
 )
 from theorylab.ntk.experiment.deep_recursion import deep_kernels, deep_relu_kernel
 from theorylab.ntk.experiment.empirical import empirical_nngp, empirical_ntk, explicit_jacobian
+from theorylab.ntk.experiment.least_squares import (
+    LinearModel,
+    StoppedFlow,
+    Trajectory,
+    largest_stable_rate,
+    ridge_outputs,
+    stopped_flow,
+)
 from theorylab.ntk.experiment.network import MLP, NetworkParameters, TrainingRun, train
 
 __all__ = [
     "MLP",
+    "LinearModel",
     "NetworkParameters",
     "Samples",
+    "StoppedFlow",
     "TrainingRun",
+    "Trajectory",
     "deep_kernels",
     "deep_relu_kernel",
     "empirical_nngp",
     "empirical_ntk",
     "explicit_jacobian",
+    "largest_stable_rate",
     "oscillating_circle",
     "power_law_vote",
     "random_labels_on_sphere",
+    "ridge_outputs",
+    "stopped_flow",
     "train",
 ]
