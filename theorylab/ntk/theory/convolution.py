@@ -100,7 +100,7 @@ class ConvNTK:
         X : array_like, shape (n, H, W, C)
             Images with C channels.
         Y : array_like, shape (m, H, W, C), optional
-            Further images; `X` itself when left out.
+            Further images; `X` itself when left out, which takes half the time.
 
         Returns
         -------
@@ -108,19 +108,19 @@ class ConvNTK:
             float64, in the library and on the device of `X`.
         """
         X = validation.check_array("X", X, ndim=4)
+        symmetric = Y is None
         Y = X if Y is None else validation.check_array("Y", Y, shape=(None, *X.shape[1:]))
         xp, (X, Y) = arrays.promote(X, Y)
         pairs = (X.shape[1] * X.shape[2]) ** (1 if self.readout == "flatten" else 2)
-        width = max(1, min(Y.shape[0], _BLOCK // pairs))
-        height = max(1, _BLOCK // (pairs * width))
-        left, right = self._variances(xp, X), self._variances(xp, Y)
-        rows = [
-            xp.concat(
-                [self._block(xp, X[a, ...], Y[b, ...], left, right, a, b) for b in _chunks(Y.shape[0], width)], axis=1
-            )
-            for a in _chunks(X.shape[0], height)
-        ]
-        return xp.concat(rows, axis=0)
+        side = max(1, math.isqrt(_BLOCK // pairs))
+        left = self._variances(xp, X)
+        right = left if symmetric else self._variances(xp, Y)
+        grid: list[list[Any]] = []
+        for i, a in enumerate(_chunks(X.shape[0], side)):
+            grid.append([xp.matrix_transpose(grid[j][i]) for j in range(i if symmetric else 0)])
+            for b in _chunks(Y.shape[0], side)[len(grid[-1]) :]:
+                grid[-1].append(self._block(xp, X[a, ...], Y[b, ...], left, right, a, b))
+        return xp.concat([xp.concat(row, axis=1) for row in grid], axis=0)
 
     def _variances(self, xp: Any, X: Any) -> list[Any]:
         """Variance of every pixel in front of every activation, each of shape (n, H, W)."""
@@ -162,21 +162,26 @@ class ConvNTK:
         single = values.ndim == 3 or self.readout == "flatten"
         first = values.ndim - (2 if single else 4)
         for axes in ((first,), (first + 1,)) if single else ((first, first + 1), (first + 2, first + 3)):
-            values = values + _shifted(xp, values, axes, 1) + _shifted(xp, values, axes, -1)
+            values = _with_neighbours(xp, values, axes)
         return self.W_std**2 / 9.0 * values
 
 
-def _shifted(xp: Any, values: Any, axes: tuple[int, ...], step: int) -> Any:
-    """Array moved by one pixel along all the axes at once, with zeros coming in."""
+def _with_neighbours(xp: Any, values: Any, axes: tuple[int, ...]) -> Any:
+    """Values plus those one place before and one behind along all the axes at once, with zeros around them."""
+    sizes = [values.shape[axis] for axis in axes]
     for axis in axes:
         index: list[Any] = [slice(None)] * values.ndim
         index[axis] = slice(0, 1)
         edge = xp.zeros_like(values[tuple(index)])
-        size = values.shape[axis]
-        index[axis] = slice(1, size) if step > 0 else slice(0, size - 1)
-        rest = values[tuple(index)]
-        values = xp.concat([rest, edge] if step > 0 else [edge, rest], axis=axis)
-    return values
+        values = xp.concat([edge, values, edge], axis=axis)
+
+    def shifted(start: int) -> Any:
+        index: list[Any] = [slice(None)] * values.ndim
+        for axis, size in zip(axes, sizes, strict=True):
+            index[axis] = slice(start, start + size)
+        return values[tuple(index)]
+
+    return shifted(0) + shifted(1) + shifted(2)
 
 
 def _chunks(n: int, size: int) -> list[slice]:
