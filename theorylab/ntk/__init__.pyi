@@ -11,3 +11,4 @@ from .theory import DepthLimit as DepthLimit
 from .theory import KernelGradientFlow as KernelGradientFlow
 from .theory import dual_activation as dual_activation
 from .theory import early_stopping_risk as early_stopping_risk
+from .theory import ridge_risk as ridge_risk

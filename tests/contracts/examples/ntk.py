@@ -23,3 +23,7 @@ EXAMPLES["ntk.early_stopping_risk"] = lambda asarray: (
     (asarray([2.0, 0.5, 0.0]), asarray([1.0, 0.3, 0.2]), 0.4, asarray([0.0, 1.0, math.inf])),
     {},
 )
+EXAMPLES["ntk.ridge_risk"] = lambda asarray: (
+    (asarray([2.0, 0.5, 0.0]), asarray([1.0, 0.3, 0.2]), 0.4, asarray([0.01, 1.0, 30.0])),
+    {},
+)
