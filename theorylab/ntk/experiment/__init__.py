@@ -8,6 +8,18 @@ from theorylab.ntk.experiment.classification import (
 )
 from theorylab.ntk.experiment.deep_recursion import deep_kernels, deep_relu_kernel
 from theorylab.ntk.experiment.empirical import empirical_nngp, empirical_ntk, explicit_jacobian
+from theorylab.ntk.experiment.gram import (
+    AngularKernels,
+    angles_between,
+    angular_kernels,
+    equidistant_points,
+    interpolated_kernel,
+    numerical_rank,
+    opposite_points,
+    rotation_invariant_spectrum,
+    sine_gram_eigenvalues,
+    weighted_grid,
+)
 from theorylab.ntk.experiment.least_squares import (
     LinearModel,
     StoppedFlow,
@@ -20,22 +32,32 @@ from theorylab.ntk.experiment.network import MLP, NetworkParameters, TrainingRun
 
 __all__ = [
     "MLP",
+    "AngularKernels",
     "LinearModel",
     "NetworkParameters",
     "Samples",
     "StoppedFlow",
     "TrainingRun",
     "Trajectory",
+    "angles_between",
+    "angular_kernels",
     "deep_kernels",
     "deep_relu_kernel",
     "empirical_nngp",
     "empirical_ntk",
+    "equidistant_points",
     "explicit_jacobian",
+    "interpolated_kernel",
     "largest_stable_rate",
+    "numerical_rank",
+    "opposite_points",
     "oscillating_circle",
     "power_law_vote",
     "random_labels_on_sphere",
     "ridge_outputs",
+    "rotation_invariant_spectrum",
+    "sine_gram_eigenvalues",
     "stopped_flow",
     "train",
+    "weighted_grid",
 ]

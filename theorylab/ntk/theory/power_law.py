@@ -117,7 +117,9 @@ def spectral_law(kernel: NTK, dim: int, *, mean_square: float = 1.0) -> Spectral
     nu = 0.5 if kernel.kind == "ntk" else 1.5
     near, opposite = _near_end(kernel, scale), _opposite_end(kernel, scale)
     half = 0.5 * (dim - 1)
-    constant = 2.0**nu / math.gamma(-nu) * math.exp(math.lgamma(nu + half) + math.lgamma(2.0 * half) - math.lgamma(half))
+    constant = (
+        2.0**nu / math.gamma(-nu) * math.exp(math.lgamma(nu + half) + math.lgamma(2.0 * half) - math.lgamma(half))
+    )
     return SpectralLaw(dim, 2.0 * nu + dim - 1.0, constant * (near + opposite), constant * (near - opposite))
 
 
@@ -164,7 +166,9 @@ def circle_gram_eigenvalues(eigenvalues: Any, law: SpectralLaw, n_points: int) -
     if law.dim != 2:
         raise ValueError(f"law must be one of the circle, dim = 2; got dim = {law.dim}.")
     if eigenvalues.shape[0] <= n:
-        raise ValueError(f"eigenvalues must be more than n_points = {n}; got {eigenvalues.shape[0]}. Give more degrees.")
+        raise ValueError(
+            f"eigenvalues must be more than n_points = {n}; got {eigenvalues.shape[0]}. Give more degrees."
+        )
     xp, (eigenvalues,) = arrays.promote(eigenvalues)
     whole = eigenvalues.shape[0] // n  # complete periods that are known
     rows = xp.reshape(eigenvalues[: whole * n], (whole, n))
@@ -181,7 +185,9 @@ def _tail(law: SpectralLaw, n: int, whole: int) -> Any:
     from scipy import special
 
     j = np.arange(n)
-    return np.where(j % 2 == 0, law.even, law.odd) * float(n) ** -law.exponent * special.zeta(law.exponent, whole + j / n)
+    return (
+        np.where(j % 2 == 0, law.even, law.odd) * float(n) ** -law.exponent * special.zeta(law.exponent, whole + j / n)
+    )
 
 
 def _near_end(kernel: NTK, scale: float) -> float:
