@@ -20,6 +20,7 @@ from theorylab.ntk.experiment.gram import (
     sine_gram_eigenvalues,
     weighted_grid,
 )
+from theorylab.ntk.experiment.label_noise import observed_labels
 from theorylab.ntk.experiment.least_squares import (
     LinearModel,
     StoppedFlow,
@@ -51,6 +52,7 @@ __all__ = [
     "largest_stable_rate",
     "numerical_rank",
     "opposite_points",
+    "observed_labels",
     "oscillating_circle",
     "power_law_vote",
     "random_labels_on_sphere",

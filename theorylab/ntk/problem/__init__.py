@@ -33,10 +33,12 @@ from theorylab.ntk.problem.activations import (
     sin,
     step,
 )
+from theorylab.ntk.problem.label_noise import LabelNoise
 from theorylab.ntk.problem.polynomials import hermite, monomial, optimal_activation, polynomial
 
 __all__ = [
     "Activation",
+    "LabelNoise",
     "abs_",
     "activation",
     "cos",
