@@ -7,7 +7,9 @@ from theorylab.ntk.claims.deep_classifiers import (
     singular_smoother,
 )
 from theorylab.ntk.claims.deep_kernels import depth_closed_form, dual_of_named_activations, singular_exponent
+from theorylab.ntk.claims.definiteness import odd_labels, positive_definite, rank_of_gram
 from theorylab.ntk.claims.finite_width import empirical_kernel_identity, infinite_width
+from theorylab.ntk.claims.spectra import gram_spectrum, network_spectrum, power_law_spectrum
 from theorylab.ntk.claims.training import (
     constant_kernel,
     ensemble_moments,
@@ -22,11 +24,17 @@ __all__ = [
     "dual_of_named_activations",
     "empirical_kernel_identity",
     "ensemble_moments",
+    "gram_spectrum",
     "infinite_width",
     "linearised_training",
     "majority_vote",
     "nearest_neighbour",
+    "network_spectrum",
+    "odd_labels",
+    "positive_definite",
+    "power_law_spectrum",
     "principal_components",
+    "rank_of_gram",
     "singular_exponent",
     "singular_smoother",
 ]

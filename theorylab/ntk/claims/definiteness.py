@@ -227,8 +227,8 @@ def _losses(
     r"part of them in the range of its kernel, $\frac1n|f_k - y|^2 \geq \frac1n|(1 - P_{\Theta})\,y|^2$ at every "
     r"width and every step: the odd part of what it computes is linear.",
     source="derived here, from the rank of the kernel",
-    tolerance="1e-9 for the rounding of the training; that the bound is nearly attained is asked for too: the loss ends "
-    "within 5 % above it, since the modes in the range decay",
+    tolerance="1e-9 for the rounding of the training; that the bound is nearly attained is asked for too: the loss "
+    "ends within 5 % above it, since the modes in the range decay",
     controls={
         "bias": "biases of the size of the weights, which make the kernel positive definite",
         "two_layers": "a second hidden layer, likewise",

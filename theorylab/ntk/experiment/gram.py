@@ -8,6 +8,7 @@ activation: no closed form of a dual enters.
 from __future__ import annotations
 
 import decimal
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -205,7 +206,7 @@ def _pair_means(activation: Activation, scale: float, angles: Floats) -> Floats:
         totals = np.zeros((3, theta.shape[0]))
         # u and v turn with the polar angle, half the angle ahead and behind: each crosses zero twice
         crossings = [s * 0.5 * np.pi + t * 0.5 * theta for s, t in ((-1, -1), (-1, 1), (1, -1), (1, 1), (3, -1))]
-        for lower, upper in zip(crossings[:-1], crossings[1:], strict=True):
+        for lower, upper in itertools.pairwise(crossings):
             half = 0.5 * (upper - lower)
             psi = lower + half * (polar[None, :, None] + 1.0)
             u, v = (scale * radii * np.cos(psi + sign * 0.5 * theta) for sign in (-1.0, 1.0))

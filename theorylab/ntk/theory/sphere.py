@@ -19,6 +19,7 @@ with :math:`\theta` of density :math:`\propto\sin^{d-2}\theta`, Legendre polynom
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -239,7 +240,7 @@ def _rule(dim: int, highest: int, n_nodes: int) -> tuple[Any, Any]:
     ends = 0.5 * math.pi * np.concatenate([[0.0], 2.0 ** np.arange(1 - _PANELS, 1)])
     pieces = [
         numerics.gauss_legendre(n_nodes + math.ceil(highest * (upper - lower) / math.pi), lower, upper)
-        for lower, upper in zip(ends[:-1], ends[1:], strict=True)
+        for lower, upper in itertools.pairwise(ends)
     ]
     nodes, weights = (np.concatenate(part) for part in zip(*pieces, strict=True))
     weights = weights * np.sin(nodes) ** (dim - 2)
