@@ -1,4 +1,4 @@
-r"""Finite convolutional networks, and the derivative of their output by every parameter, without automatic differentiation.
+r"""Finite convolutional networks, and the derivatives of their output by every parameter, written out by hand.
 
 Filters are 3 x 3, strides one, and zeros surround the image.  With :math:`x^0` the image and :math:`x^l_{p,c}` the
 channel c at the pixel p,
@@ -204,7 +204,7 @@ class CNN:
         return self._gain(layer) * (received @ transposed) + self.b_std * b[..., None, :]
 
     def _behind_readout(self, parameters: NetworkParameters, error: Any) -> Any:
-        """Derivative of the outputs by the last activations, (..., n pixels, channels), times the errors (..., n, 1)."""
+        """Derivative of the outputs by the last activations, (..., n pixels, channels), times errors (..., n, 1)."""
         xp = arrays.namespace(error)
         W, n_pixels = parameters.weights[-1], self.image_shape[0] * self.image_shape[1]
         if self.readout == "gap":  # each pixel enters the average with the same weight
@@ -265,7 +265,9 @@ def convolutional_kernels(network: CNN, parameters: NetworkParameters, X: Any) -
     """
     X = validation.check_array("X", X, shape=(None, *network.image_shape))
     xp, (X,) = arrays.promote(X, like=parameters.weights[0])
-    by_layer = [_gram(xp, *pair, parameters.biases[0].ndim) for pair in zip(*network.gradients(parameters, X), strict=True)]
+    by_layer = [
+        _gram(xp, *pair, parameters.biases[0].ndim) for pair in zip(*network.gradients(parameters, X), strict=True)
+    ]
     return ConvolutionalKernels(by_layer[-1], sum(by_layer[1:], by_layer[0]))
 
 
