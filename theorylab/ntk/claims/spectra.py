@@ -63,8 +63,8 @@ def _circle_spectrum(n: int, depth: int, kind: str = "ntk") -> np.ndarray:
 
 @claim(
     statement=r"On the unit sphere the eigenvalues of a kernel are $\lambda_k = E[\kappa(\theta)P_k(\cos\theta)]$, "
-    r"with the multiplicities of spherical harmonics; the Gram matrix of $n$ equidistant points of the circle, over $n$, "
-    r"has exactly $\sum_{m\in\mathbb{Z}}\lambda_{|j+mn|}$.",
+    r"with the multiplicities of spherical harmonics; the Gram matrix of $n$ equidistant points of the circle, over "
+    r"$n$, has exactly $\sum_{m\in\mathbb{Z}}\lambda_{|j+mn|}$.",
     source="bach2017, appendix D.1; aliases of the circle derived here",
     tolerance="circle: 1e-9 of the largest eigenvalue, for what the power law misses of the sum beyond degree 2000; "
     "spheres: 20 times the eigenvalue of the degree 2n-k, which n latitudes cannot tell from k (the factor for its "
