@@ -143,7 +143,7 @@ def flow_and_ridge(conditions: Conditions) -> Outcome:
     races = {
         "signal and noise": _Race.run(conditions, problem.K, problem.signal, y, octaves=10, per_octave=2),
         "noise alone": _Race.run(conditions, problem.K, none, noise, octaves=10, per_octave=2),
-        "noise on equal eigenvalues": _Race.run(conditions, np.eye(n), none, noise[:, :2], octaves=4, per_octave=16),
+        "noise on equal eigenvalues": _Race.run(conditions, np.eye(n), none, noise[:, :200], octaves=4, per_octave=16),
     }
     ridges = {name: race.ridge(float(n)) for name, race in races.items()}
     last = races["noise on equal eigenvalues"]
