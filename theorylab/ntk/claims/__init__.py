@@ -8,7 +8,10 @@ from theorylab.ntk.claims.deep_classifiers import (
 )
 from theorylab.ntk.claims.deep_kernels import depth_closed_form, dual_of_named_activations, singular_exponent
 from theorylab.ntk.claims.definiteness import odd_labels, positive_definite, rank_of_gram
+from theorylab.ntk.claims.early_stopping import flow_and_ridge, stopped_risk
 from theorylab.ntk.claims.finite_width import empirical_kernel_identity, infinite_width
+from theorylab.ntk.claims.gradient_flow import catapult, descent_powers, flow_ode, stability_edge
+from theorylab.ntk.claims.label_noise import networks_and_noise, noisy_digits
 from theorylab.ntk.claims.spectra import gram_spectrum, network_spectrum, power_law_spectrum
 from theorylab.ntk.claims.training import (
     constant_kernel,
@@ -19,17 +22,23 @@ from theorylab.ntk.claims.training import (
 
 __all__ = [
     "bayes_consistency",
+    "catapult",
     "constant_kernel",
     "depth_closed_form",
+    "descent_powers",
     "dual_of_named_activations",
     "empirical_kernel_identity",
     "ensemble_moments",
+    "flow_and_ridge",
+    "flow_ode",
     "gram_spectrum",
     "infinite_width",
     "linearised_training",
     "majority_vote",
     "nearest_neighbour",
     "network_spectrum",
+    "networks_and_noise",
+    "noisy_digits",
     "odd_labels",
     "positive_definite",
     "power_law_spectrum",
@@ -37,4 +46,6 @@ __all__ = [
     "rank_of_gram",
     "singular_exponent",
     "singular_smoother",
+    "stability_edge",
+    "stopped_risk",
 ]

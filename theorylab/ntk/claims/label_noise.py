@@ -222,8 +222,8 @@ def _trained_networks(
         risks.append(_risk(outputs, digits))
         accuracies.append(np.mean(np.argmax(outputs, axis=-1) == digits.labels_test, axis=1))
         for name, (kernel, cross, speed) in kernels.items():
-            options = {"learning_rate": speed, "discrete": name != "sum_loss"}  # its steps would be too long
-            outputs = KernelGradientFlow(kernel, y).predict(steps, cross, **options)
+            discrete = name != "sum_loss"  # whose steps would be too long
+            outputs = KernelGradientFlow(kernel, y).predict(steps, cross, learning_rate=speed, discrete=discrete)
             predictions[name].append(_risk(np.asarray(outputs), digits))
     return _NetworkRuns(
         np.array(risks), np.array(accuracies), {name: np.array(values) for name, values in predictions.items()}
