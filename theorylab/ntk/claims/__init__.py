@@ -1,5 +1,6 @@
 """Claims of the chapter: where kernels of infinite width and networks that were trained for real meet."""
 
+from theorylab.ntk.claims.convolutions import convolutional_kernel, pooling_and_shifts
 from theorylab.ntk.claims.deep_classifiers import (
     bayes_consistency,
     majority_vote,
@@ -24,6 +25,7 @@ __all__ = [
     "bayes_consistency",
     "catapult",
     "constant_kernel",
+    "convolutional_kernel",
     "depth_closed_form",
     "descent_powers",
     "dual_of_named_activations",
@@ -40,6 +42,7 @@ __all__ = [
     "networks_and_noise",
     "noisy_digits",
     "odd_labels",
+    "pooling_and_shifts",
     "positive_definite",
     "power_law_spectrum",
     "principal_components",

@@ -180,10 +180,10 @@ def _share_right(
 
 @claim(
     statement=r"Averaging over pixels lets a convolutional kernel recognise what has moved: of handwritten digits "
-    r"shifted by one pixel, the kernel of pooled networks, a mean over all pairs $(p, p')$, gets at least three in ten more "
-    r"right than that of a read-out of all pixels, a mean over $p = p'$, and that of dense networks.",
+    r"shifted by one pixel, the kernel of pooled networks, a mean over all pairs $(p, p')$, gets at least three in ten "
+    r"more right than that of a read-out of all pixels, a mean over $p = p'$, and that of dense networks.",
     source="arora2019, section 5 (accuracy of pooled kernels); the test by shifts is made here",
-    tolerance="three in ten more, some half of what a shift takes away from a kernel that compares each pixel with the "
+    tolerance="three in ten, more than half of what a shift takes away from a kernel that compares each pixel with the "
     "same one; resolution a quarter, less than that",
     controls={
         "flatten_readout": "kernel of the read-out of all pixels in the place of the pooled one",

@@ -6,6 +6,7 @@ from theorylab.ntk.experiment.classification import (
     power_law_vote,
     random_labels_on_sphere,
 )
+from theorylab.ntk.experiment.convolutional_network import CNN, ConvolutionalKernels, convolutional_kernels
 from theorylab.ntk.experiment.deep_recursion import deep_kernels, deep_relu_kernel
 from theorylab.ntk.experiment.empirical import empirical_nngp, empirical_ntk, explicit_jacobian
 from theorylab.ntk.experiment.gram import (
@@ -32,8 +33,10 @@ from theorylab.ntk.experiment.least_squares import (
 from theorylab.ntk.experiment.network import MLP, NetworkParameters, TrainingRun, train
 
 __all__ = [
+    "CNN",
     "MLP",
     "AngularKernels",
+    "ConvolutionalKernels",
     "LinearModel",
     "NetworkParameters",
     "Samples",
@@ -42,6 +45,7 @@ __all__ = [
     "Trajectory",
     "angles_between",
     "angular_kernels",
+    "convolutional_kernels",
     "deep_kernels",
     "deep_relu_kernel",
     "empirical_nngp",
