@@ -212,7 +212,7 @@ def _losses(
     conditions: Conditions, X: np.ndarray, y: np.ndarray, depth: int, b_std: float, record: list[int]
 ) -> np.ndarray:
     """Training loss of one network after each of the recorded numbers of steps."""
-    mlp = experiment.MLP((X.shape[1], *[conditions.choose(quick=256, full=1024)] * depth, 1), relu(), _W_STD, b_std)
+    mlp = experiment.MLP((X.shape[1], *[conditions.choose(quick=256, full=384)] * depth, 1), relu(), _W_STD, b_std)
     backend = conditions.backend
     start = mlp.initial(conditions.rng("trained", depth, str(b_std)), backend=backend)
     inputs, targets = backend.asarray(X), backend.asarray(y)
@@ -237,8 +237,8 @@ def _losses(
 )
 def odd_labels(conditions: Conditions) -> Outcome:
     """Networks trained on digits and their negatives, on a sphere in few dimensions."""
-    X, y = _odd_problem(*conditions.choose(quick=(40, 4), full=(150, 6)))
-    steps = conditions.choose(quick=2000, full=20000)
+    X, y = _odd_problem(*conditions.choose(quick=(40, 3), full=(100, 4)))
+    steps = conditions.choose(quick=1000, full=2000)
     record = sorted({int(step) for step in np.geomspace(1, steps, 25)})
     eigenvalues, vectors = np.linalg.eigh(NTK(relu(), 1, _W_STD, 0.0)(X))
     unreached = vectors[:, eigenvalues <= 1e-11 * eigenvalues[-1]]
