@@ -58,7 +58,7 @@ def test_exponential_kernel_has_bessel_functions():
     np.testing.assert_allclose(sphere_spectrum(lambda a: np.exp(np.cos(a)), 3, k), on_sphere, atol=3e-16)
 
 
-@pytest.mark.parametrize("dim", [2, 3, 5, 12])
+@pytest.mark.parametrize("dim", [2, 3, 5, 8])
 def test_sum_over_harmonics_gives_the_kernel_back(dim):
     angles = np.linspace(0.0, math.pi, 13)
     kernel = lambda a: np.exp(0.7 * np.cos(a)) / (3.0 - np.cos(a))  # noqa: E731

@@ -194,7 +194,7 @@ def power_law_spectrum(conditions: Conditions) -> Outcome:
         )
 
     angles = experiment.angles_between(experiment.equidistant_points(200))
-    gaussian = _falling(np.linalg.eigvalsh(np.exp(-2.0 * (2.0 * np.sin(0.5 * angles)) ** 2)))[1:32:2] / 200
+    gaussian = _falling(np.linalg.eigvalsh(np.exp(-2.0 * (2.0 * np.sin(0.5 * angles)) ** 2)))[11:32:2] / 200
     evidence: list[Evidence] = [slope(case, _law(case[0], case[1], case[2]).exponent) for case in cases]
     return Outcome(
         evidence=[*evidence, *(constant(case, case[1]) for case in cases)],
@@ -202,7 +202,7 @@ def power_law_spectrum(conditions: Conditions) -> Outcome:
             "covariance_exponent": [slope(case, case[0] + 2.0) for case in tangent],
             "wrong_dimension": [slope(case, case[0] - 1.0) for case in tangent],
             "gaussian_kernel": Rate.fit(
-                np.arange(1, 17), gaussian, predicted=-2.0, margin=0.03, resolution=0.3, label="Gaussian kernel"
+                np.arange(6, 17), gaussian, predicted=-2.0, margin=0.03, resolution=0.3, label="Gaussian kernel"
             ),
             "constant_of_one_layer": [constant(case, 1) for case in tangent if case[1] > 1],
         },
