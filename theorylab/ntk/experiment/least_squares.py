@@ -238,7 +238,7 @@ def _grows(model: LinearModel, rate: float, steps: int) -> bool:
     for step in range(steps):
         gradient = model.gradient(parameters)
         parameters = parameters - rate * gradient
-        if step in {0, steps // 2, steps - 1} or step % 50 == 0:
+        if step in {0, steps // 2, steps - 1} or step % 10 == 0:
             lengths[step] = float(xp.max(xp.abs(gradient)))
             if lengths[step] > _DIVERGED * lengths[0]:
                 return True
