@@ -269,7 +269,7 @@ def _hermite_table(activation: Activation, scales: _Floats) -> tuple[_Floats, _F
 
 
 def _times_hermite(function: Callable[[_Floats], _Floats], scales: _Floats, x: _Floats) -> _Floats:
-    """Values (n, nodes) of a function at x times the orthonormal Hermite polynomials of x / scale: (terms, n, nodes)."""
+    """Values of a function at x, (n, nodes), times orthonormal Hermite polynomials of x / scale: (terms, n, nodes)."""
     values = function(x)
     z = x / np.where(scales > 0.0, scales, 1.0)[:, None]
     result = np.empty((_TERMS, *values.shape))
