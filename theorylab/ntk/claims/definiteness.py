@@ -111,7 +111,6 @@ def positive_definite(conditions: Conditions) -> Outcome:
     # half of the digits is left for the rounding
     positive = np.array([float(value > sine[0].scaleb(-digits // 2)) for value in sine])
     grams = {case.label: case.gram(_CIRCLE) for case in (*_DEFINITE, *sum(_SINGULAR.values(), ()))}
-    spectra = {label: np.linalg.eigvalsh(gram)[::-1] for label, gram in grams.items()}
     return Outcome(
         evidence=[
             *(_full_rank(f"circle, {case.label}", grams[case.label]) for case in _DEFINITE),
@@ -128,8 +127,6 @@ def positive_definite(conditions: Conditions) -> Outcome:
             for name, cases in _SINGULAR.items()
         },
         arrays={
-            "definite": np.array([spectra[case.label] for case in _DEFINITE]),
-            **{name: np.array([spectra[case.label] for case in cases]) for name, cases in _SINGULAR.items()},
             "sine": np.array([float(value / sine[0]) for value in sine]),
         },
     )
@@ -156,7 +153,8 @@ def rank_of_gram(conditions: Conditions) -> Outcome:
     spherical = [case for case in cases if case.activation.name == "leaky_relu" or case.depth == 1]
     sphere, width = _sphere(conditions), conditions.choose(quick=256, full=1024)
     settings = [(case, _CIRCLE) for case in cases] + [(case, sphere) for case in spherical]
-    limits = np.array([experiment.numerical_rank(case.gram(X)) for case, X in settings], dtype=float)
+    grams = [case.gram(X) for case, X in settings]
+    limits = np.array([experiment.numerical_rank(gram) for gram in grams], dtype=float)
     networks = np.array(
         [experiment.numerical_rank(case.gram_of_network(conditions, X, width)) for case, X in settings], dtype=float
     )
@@ -192,6 +190,7 @@ def rank_of_gram(conditions: Conditions) -> Outcome:
             "predicted": np.array(predicted[: len(cases)]),
             "limit": limits[: len(cases)],
             "network": networks[: len(cases)],
+            "spectra": np.array([np.linalg.eigvalsh(gram)[::-1] for gram in grams[: len(cases)]]),
         },
     )
 
