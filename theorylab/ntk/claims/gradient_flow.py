@@ -288,10 +288,10 @@ def _growth_of_networks(conditions: Conditions, shares: tuple[float, ...]) -> li
     r"diverging formula only until its residual is of order $\sqrt w$; then its kernel shrinks, and it converges where "
     r"$\eta\hat\lambda_{\max} < 2N$.",
     source="lewkowycz2020, sections 2 and 3",
-    tolerance="distance from the formula smaller for the widest networks than for the narrowest, resolution 0.2 of what "
-    "it is measured in, about half the distance of the narrowest; largest residual: exponent 1/2 to 0.15, since it is "
-    "seen at whole steps, each of which doubles it, resolution 0.2; edge at the end and convergence to 1e-2 of the start "
-    "hold network by network, without margin",
+    tolerance="distance from the formula smaller for the widest networks than for the narrowest, resolution 0.2, half "
+    "of what the narrowest have; largest residual: exponent 1/2 to 0.15, since it is seen at whole steps, each of which "
+    "doubles it, resolution 0.2; edge at the end and convergence to 1e-2 of the start hold network by network, without "
+    "margin",
     controls={
         "constant_kernel": "edge with the kernel at the start in the place of that at the end",
         "bounded_residual": "largest residual independent of the width",
@@ -302,7 +302,7 @@ def catapult(conditions: Conditions) -> Outcome:
     """Networks of growing width at three times the best rate of their own first component."""
     share, n = 3.0, len(_Y)
     widths = conditions.choose(quick=[64, 128, 256, 512], full=[64, 128, 256, 512, 1024, 2048])
-    networks, steps = conditions.choose(quick=(20, 60), full=(40, 60))
+    networks, steps = conditions.choose(quick=(32, 45), full=(60, 60))
     record = list(range(steps + 1))
     residuals, formulas, ends = [], [], []
     for width in widths:
