@@ -289,8 +289,8 @@ def _growth_of_networks(conditions: Conditions, shares: tuple[float, ...]) -> li
     r"$\eta\hat\lambda_{\max} < 2N$.",
     source="lewkowycz2020, sections 2 and 3",
     tolerance="distance from the formula smaller for the widest networks than for the narrowest, resolution 0.2, half "
-    "of what the narrowest have; largest residual: exponent 1/2 to 0.15, since it is seen at whole steps, each of which "
-    "doubles it, resolution 0.2; edge at the end and convergence to 1e-2 of the start hold network by network, without "
+    "of what the narrowest have; largest residual: exponent 1/2 to 0.15, since it is seen at whole steps, which double "
+    "it, resolution 0.2; edge at the end and convergence to 1e-2 of the start hold network by network, without "
     "margin",
     controls={
         "constant_kernel": "edge with the kernel at the start in the place of that at the end",
