@@ -1,5 +1,6 @@
 """Claims of the chapter: where kernels of infinite width and networks that were trained for real meet."""
 
+from theorylab.ntk.claims.arbitrary_activations import numerical_duals
 from theorylab.ntk.claims.convolutions import convolutional_kernel, pooling_and_shifts
 from theorylab.ntk.claims.deep_classifiers import (
     bayes_consistency,
@@ -41,6 +42,7 @@ __all__ = [
     "network_spectrum",
     "networks_and_noise",
     "noisy_digits",
+    "numerical_duals",
     "odd_labels",
     "pooling_and_shifts",
     "positive_definite",

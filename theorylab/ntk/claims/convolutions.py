@@ -18,6 +18,7 @@ __all__ = ["convolutional_kernel", "pooling_and_shifts"]
 #: A network on which every control is off by a tenth or more.
 _W_STD, _B_STD = 1.5, 0.5
 _READOUTS = ("flatten", "gap")
+_Kernel = Callable[..., np.ndarray]
 #: Numbers that the derivatives of an ensemble may hold at once.
 _AT_ONCE = 2**22
 
@@ -168,7 +169,7 @@ def _shifted(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
 
 
 def _share_right(
-    kernel: Callable[..., np.ndarray], train: tuple[np.ndarray, np.ndarray], tests: list[np.ndarray], y: np.ndarray
+    kernel: _Kernel, train: tuple[np.ndarray, np.ndarray], tests: list[np.ndarray], y: np.ndarray
 ) -> np.ndarray:
     """Share of each of several test sets with the labels y that kernel regression on one-hot labels gets right."""
     X, labels = train
@@ -200,7 +201,7 @@ def pooling_and_shifts(conditions: Conditions) -> Outcome:
     order = rng.permutation(64)
     permuted = [one.reshape(-1, 64)[:, order].reshape(one.shape) for one in sets]
     pooled = ConvNTK(relu(), 2, readout="gap")
-    kernels = {"dense": _dense, "flatten": ConvNTK(relu(), 2), "gap": pooled}
+    kernels: dict[str, _Kernel] = {"dense": _dense, "flatten": ConvNTK(relu(), 2), "gap": pooled}
     right = {name: _share_right(kernel, (sets[0], labels[:n]), sets[1:], y) for name, kernel in kernels.items()}
     right["permuted"] = _share_right(pooled, (permuted[0], labels[:n]), permuted[2:], y)
 
@@ -234,5 +235,4 @@ def pooling_and_shifts(conditions: Conditions) -> Outcome:
 
 def _dense(X: np.ndarray, Y: np.ndarray | None = None) -> np.ndarray:
     """Kernel of dense networks on the pixels in a row."""
-    flat = [None if one is None else one.reshape(len(one), -1) for one in (X, Y)]
-    return np.asarray(NTK(relu(), 2)(*flat))
+    return np.asarray(NTK(relu(), 2)(X.reshape(len(X), -1), None if Y is None else Y.reshape(len(Y), -1)))

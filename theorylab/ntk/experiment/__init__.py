@@ -9,6 +9,7 @@ from theorylab.ntk.experiment.classification import (
 from theorylab.ntk.experiment.convolutional_network import CNN, ConvolutionalKernels, convolutional_kernels
 from theorylab.ntk.experiment.deep_recursion import deep_kernels, deep_relu_kernel
 from theorylab.ntk.experiment.empirical import empirical_nngp, empirical_ntk, explicit_jacobian
+from theorylab.ntk.experiment.gaussian_pairs import PairMeans, pair_means
 from theorylab.ntk.experiment.gram import (
     AngularKernels,
     angles_between,
@@ -39,6 +40,7 @@ __all__ = [
     "ConvolutionalKernels",
     "LinearModel",
     "NetworkParameters",
+    "PairMeans",
     "Samples",
     "StoppedFlow",
     "TrainingRun",
@@ -58,6 +60,7 @@ __all__ = [
     "observed_labels",
     "opposite_points",
     "oscillating_circle",
+    "pair_means",
     "power_law_vote",
     "random_labels_on_sphere",
     "ridge_outputs",
