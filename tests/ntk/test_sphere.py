@@ -124,10 +124,12 @@ def test_shape_of_the_degrees_is_kept():
     assert sphere_spectrum(np.cos, 3, 1).shape == ()
 
 
-def test_a_jump_does_not_converge():
+@pytest.mark.parametrize("at", [0.4, 0.7, 1.0, 1.3, 2.5])
+@pytest.mark.parametrize("height", [1.0, -1.0])
+def test_a_jump_does_not_converge(at, height):
     with pytest.raises(NotConverged) as caught:
-        sphere_spectrum(lambda a: np.where(a < 1.0, 1.0, 0.0), 3, [0, 1])
-    assert caught.value.estimate[0] == pytest.approx(0.5 * (1.0 - math.cos(1.0)), rel=1e-2)
+        sphere_spectrum(lambda a: np.where(a < at, height, 0.0), 3, [0])
+    assert caught.value.estimate[0] == pytest.approx(0.5 * height * (1.0 - math.cos(at)), rel=1e-2)
 
 
 @pytest.mark.parametrize(
