@@ -120,6 +120,17 @@ class _Race:
         fitted = experiment.ridge_outputs(self.K, self.y, (scale / self.times).tolist())
         return mean_square(fitted - self.signal[:, None])
 
+    @property
+    def exponents(self) -> np.ndarray:
+        """Times in units of n over the largest eigenvalue."""
+        return np.asarray(self.times * np.linalg.eigvalsh(self.K)[-1] / len(self.K))
+
+    def predicted_ratio(self, noise_variance: float) -> np.ndarray:
+        """Predicted risk of stopped flow over that of ridge regression at r = n / t."""
+        problem = Regression(self.K, self.signal, noise_variance)
+        ridge = ridge_risk(*problem.components, noise_variance, len(self.K) / self.times)
+        return problem.risk(self.times) / np.asarray(ridge)
+
 
 @claim(
     statement=r"Flow that is stopped at t has at most 1.6859 times the risk of ridge regression with $r = n/t$: at "
@@ -179,15 +190,12 @@ def flow_and_ridge(conditions: Conditions) -> Outcome:
             "variance_twice": risk(2.0 * problem.noise_variance),
         },
         arrays={
-            "times": first.times,
-            "predicted_stopped": problem.risk(first.times),
-            "predicted_ridge": np.asarray(ridge_risk(*problem.components, problem.noise_variance, n / first.times)),
-            **_mean_and_error("stopped", first.stopped),
-            **_mean_and_error("ridge", penalised),
-            "ratio": first.stopped.mean(axis=1) / penalised.mean(axis=1),
-            "ratio_noise": races["noise alone"].stopped.mean(axis=1) / ridges["noise alone"].mean(axis=1),
-            "times_equal": last.times / n,
-            "ratio_equal": ratio,
+            **{f"exponents_{i}": race.exponents for i, race in enumerate(races.values())},
+            **{f"predicted_{i}": race.predicted_ratio(problem.noise_variance) for i, race in enumerate(races.values())},
+            **{
+                f"measured_{i}": race.stopped.mean(axis=1) / ridges[name].mean(axis=1)
+                for i, (name, race) in enumerate(races.items())
+            },
         },
     )
 

@@ -179,6 +179,7 @@ def noisy_digits(conditions: Conditions) -> Outcome:
             "best": times[best],
             "predicted_seen": predicted,
             "predicted_unseen": heldout,
+            "flip_rate": flips.risk(times),
             "seen": seen.mean(axis=1),
             "unseen": unseen.mean(axis=1),
             "standard_error_seen": error_of_mean(seen, axis=1),
