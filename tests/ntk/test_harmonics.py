@@ -20,6 +20,7 @@ ACTIVATIONS = {
     "sin": problem.sin(1.2),
     "cos": problem.cos(1.2),
     "shifted sine": problem.sin(1.2, 0.4),
+    "sine shifted back": problem.sin(1.2, -2.7),
     "constant sine": problem.sin(0.0, 0.4),
     "exp": problem.exp(0.8),
     "gaussian": problem.gaussian(0.5),

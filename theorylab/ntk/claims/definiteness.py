@@ -105,7 +105,7 @@ def _full_rank(label: str, gram: np.ndarray) -> Agreement:
 def positive_definite(conditions: Conditions) -> Outcome:
     """Ranks of Gram matrices of pairs of opposite points, the kernel integrated by brute force."""
     sphere = _sphere(conditions)
-    doublings, digits = conditions.choose(quick=(5, 60), full=(7, 300))
+    doublings, digits = conditions.choose(quick=(6, 100), full=(7, 300))
     sine = experiment.sine_gram_eigenvalues(doublings, depth=2, bias_variance=0.25, digits=digits)
     waves = np.array([1, *[2] * (len(sine) - 2), 1])  # a cosine and a sine of each frequency but the first and last
     # half of the digits is left for the rounding
