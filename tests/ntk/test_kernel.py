@@ -7,9 +7,10 @@ import array_api_strict
 import mpmath
 import numpy as np
 import pytest
+import threadpoolctl
 
 from theorylab.ntk import problem
-from theorylab.ntk.theory import NTK, _recursion, dual_activation
+from theorylab.ntk.theory import NTK, _recursion, _tiles, dual_activation
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = [
@@ -103,13 +104,18 @@ def test_tiles_and_blocks_agree(activation, monkeypatch):
     np.testing.assert_allclose(tiled, np.asarray(blocks), rtol=1e-12)
 
 
-@pytest.mark.parametrize("n_threads", ["1", "3"])
-def test_threads_change_nothing(n_threads, monkeypatch):
+def test_threads_change_nothing(monkeypatch):
     X = RNG.standard_normal((700, 3))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     one = NTK()(X)
-    monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+    before = _tiles._thread_pools().info()
+    monkeypatch.setattr(_tiles, "_threads", lambda: 3)
     np.testing.assert_array_equal(NTK()(X), one)
+    assert _tiles._thread_pools().info() == before
+
+
+def test_threads_are_those_that_blas_may_use():
+    with threadpoolctl.threadpool_limits(1):
+        assert _tiles._threads() == 1
 
 
 def test_float32_stays_and_is_accurate_at_coinciding_points():

@@ -15,6 +15,7 @@ with :math:`\theta = \arccos\rho`, one A and one B for each row, :math:`A^2 = \s
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import itertools
 import math
 import os
@@ -66,21 +67,29 @@ def kernels(network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> tuple[
 
 def _each(function: Callable[[Any], None], items: list[Any]) -> None:
     """Call the function on every item; NumPy releases the interpreter's lock, so that threads share the tiles."""
-    n_threads = min(_threads(), len(items))
+    n_threads = min(_threads(), len(items)) if len(items) > 1 else 1
     if n_threads <= 1:
         for item in items:
             function(item)
         return
-    with concurrent.futures.ThreadPoolExecutor(n_threads) as pool:
+    # BLAS would split the product of every tile among as many threads again
+    with concurrent.futures.ThreadPoolExecutor(n_threads) as pool, _thread_pools().limit(limits=1, user_api="blas"):
         for _ in pool.map(function, items):
             pass
 
 
 def _threads() -> int:
-    """As many threads as BLAS may use: what OMP_NUM_THREADS says, else one for each core of this process."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
+    """As many threads as BLAS may use, and no more than there are cores for this process."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, int(asked)) if asked.isdigit() else cores
+    allowed = [pool["num_threads"] for pool in _thread_pools().info() if pool["user_api"] == "blas"]
+    return max(1, min([cores, *allowed]))
+
+
+@functools.cache
+def _thread_pools() -> Any:
+    from threadpoolctl import ThreadpoolController  # looking for the libraries takes milliseconds
+
+    return ThreadpoolController()
 
 
 def _is_homogeneous(network: Network) -> bool:
