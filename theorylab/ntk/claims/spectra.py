@@ -68,7 +68,8 @@ def _circle_spectrum(n: int, depth: int, kind: str = "ntk") -> np.ndarray:
     source="bach2017, appendix D.1; aliases of the circle derived here",
     tolerance="circle: 1e-9 of the largest eigenvalue, for what the power law misses of the sum beyond degree 2000; "
     "spheres: 20 times the eigenvalue of the degree 2n-k, which n latitudes cannot tell from k (the factor for its "
-    "neighbours and for the turns), and 1e-10 of the largest for rounding",
+    "neighbours and for the turns), and 1e-10 of the largest for rounding; both sides share the recursion over layers, "
+    "whose expectations the measurement integrates by brute force",
     controls={
         "covariance": "spectrum of the covariance in the place of that of the tangent kernel",
         "without_aliases": "eigenvalues of the degrees 0 to n/2 alone, of infinitely many points",
@@ -147,10 +148,11 @@ _CIRCLE_DEGREES = np.unique(np.geomspace(20, 80, 25).astype(int))
     statement=r"The eigenvalues of the tangent kernel of ReLU networks on a sphere fall as $\lambda_k \simeq "
     r"C\,(k+\frac{d-2}{2})^{-d}$ for every depth, those of the covariance as the power $-d-2$, with constants $C$ from "
     r"the recursion over layers.",
-    source="bietti2021, Theorem 1 and Corollary 3; constants and the half-shift of the degree derived here",
+    source="bietti2021, Theorem 1, Corollaries 2 and 3; constants and the half-shift of the degree derived here",
     tolerance="exponent: 0.03 on the circle, where points of 15 times the highest degree alias by 1.5 %, and 0.1 on "
     "spheres, where the next term of the law is 5 % at the lowest degree; resolution 0.3, a third of what the nearest "
-    "control is off; constant: 3 % on the circle, 8 % on spheres, for the same reasons",
+    "control is off; constant: 3 % on the circle, 8 % on spheres, for the same reasons; both sides share the recursion "
+    "over layers, whose expectations the measurement integrates by brute force",
     controls={
         "covariance_exponent": "exponent d + 2, that of the covariance, for the tangent kernel",
         "wrong_dimension": "exponent d - 1, that of the sphere's own dimension",
@@ -232,10 +234,9 @@ def _energies(conditions: Conditions, n: int, width: int, b_std: float, n_networ
 @claim(
     statement=r"Random networks of finite width with one hidden layer have on average the spectrum $\lambda_k \simeq "
     r"C k^{-2}$ of the limit on the circle; without bias every single one has $\lambda_k = 0$ for odd $k \geq 3$.",
-    source="basri2019, Theorem 1 and appendix (no odd frequencies without bias); bietti2021; average at finite width "
-    "derived here",
+    source="basri2019, on odd frequencies without bias; bietti2021; average at finite width derived here",
     tolerance="none but the standard error: one hidden layer has the limit as its mean at every width; resolution 10 % "
-    "of each eigenvalue; frequencies that vanish: 1e-14, rounding",
+    "of each eigenvalue; frequencies that vanish: 1e-14, rounding; both sides share the activation alone",
     controls={
         "covariance": "spectrum of the covariance, which falls as the fourth power",
         "bias_forgotten": "spectrum without bias for networks that have one",

@@ -12,7 +12,7 @@ The derivative of the dual of a leaky ReLU is linear in the angle, :math:`\nu = 
 of the angle, :math:`\nu = \frac32`: the tangent kernel has the exponent d, the covariance d + 2, at every depth.
 
 .. [bietti2021] A. Bietti, F. Bach, "Deep equals shallow for ReLU networks in kernel regimes", ICLR 2021,
-   arXiv:2009.14397, Theorem 1 and Corollary 3.
+   arXiv:2009.14397, Theorem 1 and Corollaries 2 and 3.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def spectral_law(kernel: NTK, dim: int, *, mean_square: float = 1.0) -> Spectral
 
     Notes
     -----
-    The exponents are [bietti2021]_, Corollary 3; the constants with biases are derived here.  Behind layer l let
+    The exponents are [bietti2021]_, Corollaries 2 and 3; the constants with biases are derived here.  Behind layer l let
     :math:`q_l - \Sigma^l \simeq e_l(1-t)` near t = 1, so that :math:`\theta_l \simeq \sqrt{2e_l(1-t)/q_l}`.  With
     :math:`\alpha = (1-a)^2/2\pi`, :math:`h = (1+a^2)/2` for the slope a and :math:`e_{l+1} = \sigma_w^2 h e_l`,
 
@@ -214,7 +214,7 @@ def _opposite_end(kernel: NTK, scale: float) -> float:
         return _near_end(kernel, scale)
     q = w2 * scale
     singular = w2 * alpha * q * (-math.sqrt(2.0) if kernel.kind == "ntk" else 2.0 * math.sqrt(2.0) / 3.0)
-    correlation, q = -slope / gain, w2 * gain * q
+    correlation = -slope / gain
     for _ in range(kernel.depth - 1):
         theta = math.acos(correlation)
         derivative = gain - alpha * theta
