@@ -133,6 +133,17 @@ def test_early_stopping_risk_is_the_mean_over_noise():
     np.testing.assert_allclose(got, [expected], rtol=1e-11)
 
 
+def test_early_stopping_risk_without_the_components_that_are_never_learned():
+    features, sigma, times = RNG.standard_normal((12, 3)), 0.7, [0.0, 2.0, math.inf]
+    values, vectors = np.linalg.eigh(features @ features.T)
+    signal = features @ RNG.standard_normal(3)
+    squared = (vectors.T @ signal) ** 2
+    listed = early_stopping_risk(values[-3:], squared[-3:], sigma**2, times, n_points=12)
+    np.testing.assert_allclose(listed[[0, -1]], [signal @ signal / 12, 3 * sigma**2 / 12], rtol=1e-11)
+    values[:-3] = 0.0
+    np.testing.assert_allclose(listed, early_stopping_risk(values, squared, sigma**2, times), rtol=1e-11)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -305,7 +305,8 @@ def early_stopping_risk(
     times : array_like, shape (T,)
         Times >= 0; may be infinite.
     n_points : int, optional
-        The n that divides the loss; the number of eigenvalues when left out.
+        The n of the formula; the number of eigenvalues when left out.  It is larger where components that are never
+        learned, with neither eigenvalue nor signal, are left out of the lists.
 
     Returns
     -------
@@ -332,7 +333,7 @@ def early_stopping_risk(
     moving = eigenvalues[None, :] > 0.0
     exponent = times[:, None] * xp.where(moving, eigenvalues[None, :] / divisor, xp.ones_like(eigenvalues)[None, :])
     learned = xp.where(moving, -xp.expm1(-exponent), xp.zeros_like(exponent))
-    return xp.sum((1.0 - learned) ** 2 * coefficients_sq + noise * learned**2, axis=1) / n
+    return xp.sum((1.0 - learned) ** 2 * coefficients_sq + noise * learned**2, axis=1) / divisor
 
 
 def _semidefinite(xp: Any, values: Any) -> Any:
