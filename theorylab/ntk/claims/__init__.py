@@ -8,7 +8,9 @@ from theorylab.ntk.claims.deep_classifiers import (
     nearest_neighbour,
     singular_smoother,
 )
+from theorylab.ntk.claims.deep_digits import deep_limits_of_digits
 from theorylab.ntk.claims.deep_kernels import depth_closed_form, dual_of_named_activations, singular_exponent
+from theorylab.ntk.claims.deep_regression import regression_degenerates
 from theorylab.ntk.claims.definiteness import odd_labels, positive_definite, rank_of_gram
 from theorylab.ntk.claims.early_stopping import flow_and_ridge, stopped_risk
 from theorylab.ntk.claims.finite_width import empirical_kernel_identity, infinite_width
@@ -27,6 +29,7 @@ __all__ = [
     "catapult",
     "constant_kernel",
     "convolutional_kernel",
+    "deep_limits_of_digits",
     "depth_closed_form",
     "descent_powers",
     "dual_of_named_activations",
@@ -49,6 +52,7 @@ __all__ = [
     "power_law_spectrum",
     "principal_components",
     "rank_of_gram",
+    "regression_degenerates",
     "singular_exponent",
     "singular_smoother",
     "stability_edge",

@@ -158,8 +158,8 @@ def _interpolated(train: Samples, test: Samples) -> np.ndarray:
 
 @claim(
     statement=r"With $p_0 = 0 < p_1 < 1$ a deep network classifies by $\mathrm{sign}\sum_i y_i\,|x - x_i|^{-\alpha}$, "
-    r"$\alpha = -2\log p_1/\log B$; the value of its regression tends to zero like $p_1^L$, and only the sign is left.",
-    source="radhakrishnan2023, classification of the limits; decay of the value derived here",
+    r"$\alpha = -2\log p_1/\log B$.",
+    source="radhakrishnan2023, classification of the limits",
     tolerance="agreement on 98.5 % of the test points whose vote is not tied to 10 %, since the singular kernel is the "
     "power law times a slowly varying factor",
     controls={
