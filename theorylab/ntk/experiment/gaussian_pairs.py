@@ -70,6 +70,8 @@ def pair_means(activation: Activation, q1: Any, q2: Any, c: Any) -> PairMeans:
 
     Raises
     ------
+    ValueError
+        If a covariance exceeds what the variances allow.
     NotConverged
         If the steps do not settle, as near but not at full correlation.
 
@@ -84,6 +86,9 @@ def pair_means(activation: Activation, q1: Any, q2: Any, c: Any) -> PairMeans:
         validation.check_array("q2", q2, exclusive_minimum=0.0),
         validation.check_array("c", c),
     )
+    excess = float(np.max(given[2] ** 2 - given[0] * given[1] * (1.0 + 1e-6)))
+    if excess > 0.0:
+        raise ValueError(f"c must be at most sqrt(q1 * q2) in magnitude; got a square that is {excess:.3g} larger.")
     triples = zip(*(values.ravel().tolist() for values in given), strict=True)
     means = np.array([_converged(activation, *triple) for triple in triples])
     return PairMeans(*(means[:, i].reshape(given[2].shape) for i in (0, 1)))
