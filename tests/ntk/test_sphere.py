@@ -141,6 +141,8 @@ def test_a_jump_does_not_converge(at, height):
         (lambda: sphere_spectrum(lambda a: 1.0, 3, [0]), "kernel must return one value"),
         (lambda: sphere_spectrum(lambda a: a * math.nan, 3, [0]), "kernel.angles. must be finite"),
         (lambda: multiplicity(3, [1.5]), "degrees must be whole"),
+        (lambda: multiplicity(1, [1]), "dim must be"),
+        (lambda: zonal_sum([1.0], [0.4], 1), "dim must be"),
         (lambda: zonal_sum([1.0], [4.0], 3), "angles must be"),
         (lambda: zonal_profile(NTK("relu", 1), [-0.1]), "angles must be"),
         (lambda: zonal_profile(NTK("relu", 1), [0.1], mean_square=0.0), "mean_square must be"),
