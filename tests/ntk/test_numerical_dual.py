@@ -8,7 +8,8 @@ import pytest
 
 from tests.ntk.test_dual import by_quadrature
 from theorylab.ntk import problem
-from theorylab.ntk.theory import NTK, dual_activation
+from theorylab.ntk.experiment import pair_means
+from theorylab.ntk.theory import NTK, dual_activation, numerical_dual
 from theorylab.numerics import NotConverged
 
 RNG = np.random.default_rng(0)
@@ -77,10 +78,56 @@ def test_gauss_hermite_would_miss_the_kink():
     assert float(dual_activation(as_numerical(relu), 1.0, 1.0, rho).value) == pytest.approx(exact, rel=1e-12)
 
 
-def test_an_undeclared_kink_is_noticed():
+@pytest.mark.parametrize("activation", [TANH, HARD_TANH, problem.exp(0.6)], ids=["tanh", "hard tanh", "exp"])
+@pytest.mark.parametrize(("s1", "s2"), [(1.25, 1.25), (0.25, 1.5), (1.5, 1.75)])
+def test_duals_are_the_integral_from_one_end_to_the_other(activation, s1, s2):
+    rho = np.array([-1.0, -0.875, 0.0, 0.5, 0.9375, 0.9990234375, 1.0])  # exact in binary, as are the variances
+    arguments = s1**2, s2**2, s1 * s2 * rho
+    exact = pair_means(activation, *arguments)
+    for got, expected in zip(dual_activation(as_numerical(activation), *arguments), exact, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-9 * np.max(np.abs(expected)))
+
+
+@pytest.mark.parametrize("activation", [TANH, HARD_TANH, problem.relu()], ids=["tanh", "hard tanh", "relu"])
+def test_mean_squares(activation):
+    q = np.array([[0.25, 1.0], [2.25, 4.0]])
+    got = dual_activation(as_numerical(activation), q, q, q), numerical_dual.numerical_dual(activation, q, q, q)
+    for one in got:
+        for name, exact in pair_means(activation, q, q, q)._asdict().items():
+            np.testing.assert_allclose(getattr(one, name), exact, rtol=1e-9)
+
+
+def test_the_error_of_a_series_falls_with_its_degree():
+    theta = np.linspace(0.0, math.pi, 9)
+    exact = pair_means(HARD_TANH, 1.0, 1.0, np.cos(theta))
+    errors = []
+    for degree in (8, 16, 32):
+        series = numerical_dual.angle_series(HARD_TANH, 1.0, degree)
+        assert series.shape == (degree + 1, 2)
+        values = np.polynomial.chebyshev.chebval(2.0 * theta / math.pi - 1.0, series)
+        errors.append(max(np.max(np.abs(a - b)) for a, b in zip(values, exact, strict=True)))
+    assert errors[0] > 1e-5
+    assert errors[1] < 0.1 * errors[0]
+    assert errors[2] < 1e-6
+
+
+def test_a_series_of_variance_zero_is_constant():
+    np.testing.assert_allclose(numerical_dual.angle_series(problem.cos(), 0.0, 4)[:, 0], [1, 0, 0, 0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("scale", "degree", "message"), [(-1.0, 4, "scale must"), (1.0, 0, "degree must")])
+def test_bad_series_are_refused(scale, degree, message):
+    with pytest.raises(ValueError, match=message):
+        numerical_dual.angle_series(TANH, scale, degree)
+
+
+@pytest.mark.parametrize("q2", [1.0, 1.7], ids=["equal variances", "unequal variances"])
+def test_an_undeclared_kink_is_noticed(q2):
     shifted = problem.numerical(lambda x: np.maximum(x - 0.4, 0.0), lambda x: np.where(x > 0.4, 1.0, 0.0))
     with pytest.raises(NotConverged, match="declare every kink"):
-        dual_activation(shifted, 1.0, 1.0, 0.3)
+        dual_activation(shifted, 1.0, q2, 0.3)
+    with pytest.raises(NotConverged, match="declare every kink"):
+        NTK(shifted, 1).diag(np.eye(2))
 
 
 def test_zero_variance():
