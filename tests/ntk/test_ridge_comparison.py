@@ -49,6 +49,11 @@ def test_stopped_flow_is_within_the_constant_of_ridge(components, noise, time):
     )
 
 
+def test_limits_of_the_time():
+    risks = early_stopping_risk([3.0, 0.0], [2.0, 5.0], 0.3, [0.0, math.inf])  # the second component is never learned
+    np.testing.assert_allclose(risks, [3.5, (0.3 + 5.0) / 2], rtol=1e-12)
+
+
 @pytest.mark.parametrize(("signal_sq", "noise"), [(4.0, 1.0), (0.3, 0.05)])
 def test_one_component_is_best_stopped_where_the_filter_says(signal_sq, noise):
     found = minimize_scalar(
