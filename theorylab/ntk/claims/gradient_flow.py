@@ -130,7 +130,7 @@ def flow_ode(conditions: Conditions) -> Outcome:
 
 
 @claim(
-    statement=r"k steps of gradient descent are the flow with $(1-\eta\lambda/N)^k$ in the place of "
+    statement=r"Gradient descent of k steps is the flow with $(1-\eta\lambda/N)^k$ in the place of "
     r"$e^{-\eta\lambda t/N}$ for every eigenvalue $\lambda$ of the kernel: exactly, at every learning rate, those "
     r"beyond the stable ones included.",
     source="derived here; for small steps lee2019, eqs. (8)-(11)",
