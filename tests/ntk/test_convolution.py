@@ -109,8 +109,8 @@ def test_one_pixel_is_a_dense_network():
     # All filters but the middle one meet zeros: weights of variance 1/9 in the place of 1.
     points = RNG.standard_normal((4, 6))
     images = points[:, None, None, :]
-    conv = ConvNTK("relu", 1, 1.2, 0.0)(images)
-    dense = NTK("relu", 1, 1.2, 0.0)(points)
+    conv = ConvNTK("relu", 1, 0.7, 0.0)(images)
+    dense = NTK("relu", 1, 0.7, 0.0)(points)
     np.testing.assert_allclose(conv, dense / 9.0, rtol=1e-12)
 
 
@@ -122,13 +122,18 @@ def test_blocks_and_libraries_agree(readout, monkeypatch):
     np.testing.assert_allclose(kernel(X, Y), expected, rtol=1e-13)
     strict = kernel(array_api_strict.asarray(X), array_api_strict.asarray(Y))
     np.testing.assert_allclose(np.asarray(strict), expected, rtol=1e-12)
-    np.testing.assert_allclose(kernel(X), kernel(X, X), rtol=1e-14)
+    images = np.concatenate([X, Y, X + Y])
+    symmetric = kernel(images)
+    np.testing.assert_allclose(symmetric, kernel(images, images), rtol=1e-14)
+    np.testing.assert_array_equal(symmetric, symmetric.T)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: ConvNTK(depth=0), "depth must be"),
+        (lambda: ConvNTK(W_std=0.0), "W_std must be"),
+        (lambda: ConvNTK(b_std=-0.1), "b_std must be"),
         (lambda: ConvNTK(readout="mean"), "readout must be"),
         (lambda: ConvNTK("sign"), "kind must be 'nngp'"),
         (lambda: ConvNTK()(np.ones((2, 3, 3))), "X must"),
