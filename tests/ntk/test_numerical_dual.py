@@ -134,3 +134,14 @@ def test_zero_variance():
     value, derivative = dual_activation(TANH, 0.0, np.array([0.0, 1.0]), np.zeros(2))
     np.testing.assert_allclose(value, 0.0, atol=1e-12)
     assert np.all(np.isfinite(derivative))
+
+
+@pytest.mark.parametrize("kink", [0.4, 0.5])  # the two grids differ by either sign
+def test_two_grids_of_a_mean_square_differ_at_an_undeclared_kink(kink):
+    hinge = problem.numerical(lambda x: np.maximum(x - kink, 0.0), lambda x: np.where(x > kink, 1.0, 0.0))
+    declared = problem.numerical(hinge.function, hinge.derivative, kinks=(kink,))
+    scales = np.array([1.0, 1.3])
+    expected = pair_means(declared, scales**2, scales**2, scales**2).value
+    np.testing.assert_allclose(numerical_dual._mean_squares(declared, scales, declared.function), expected, rtol=1e-12)
+    with pytest.raises(NotConverged, match="declare every kink"):
+        numerical_dual._mean_squares(hinge, scales, hinge.function)
