@@ -15,10 +15,10 @@ from theorylab.ntk.theory.dual import UNDIFFERENTIABLE, evaluate
 
 __all__ = ["kernels", "require_tangent"]
 
-#: Entries up to which the recursion holds whole matrices; beyond, blocks of a sixteenth of the rows keep the about ten
-#: temporaries of a layer below the size of one matrix.
+#: Entries up to which the recursion holds whole matrices; beyond, the about fifteen temporaries of a layer belong to a
+#: block of rows and are together half a matrix.  Blocks and result are two more.
 _WHOLE = 2**20
-_BLOCKS = 16
+_BLOCKS = 32
 
 
 def kernels(xp: Any, network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> tuple[Any, ...]:
@@ -26,11 +26,7 @@ def kernels(xp: Any, network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) 
     require_tangent(network, wanted)
     if xp is arrays.namespace():
         return _tiles.kernels(network, X, Y, wanted)
-    results = _plain(xp, network, X, X if Y is None else Y, wanted)
-    if Y is not None:
-        return results
-    exact = dict(zip(("nngp", "ntk"), diagonal(xp, network, X), strict=True))
-    return tuple(_with_diagonal(xp, matrix, exact[name]) for name, matrix in zip(wanted, results, strict=True))
+    return _plain(xp, network, X, Y, wanted)
 
 
 def require_tangent(network: Network, wanted: tuple[str, ...]) -> None:
@@ -43,11 +39,15 @@ def require_tangent(network: Network, wanted: tuple[str, ...]) -> None:
 
 
 def _plain(xp: Any, network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> tuple[Any, ...]:
-    q1, q2 = variances(xp, network, X), variances(xp, network, Y)
-    parts = [_block(xp, network, X[rows, :], Y, [q[rows] for q in q1], q2, wanted) for rows in _rows(X, Y)]
-    if len(parts) == 1:
-        return parts[0]
-    return tuple(xp.concat(column, axis=0) for column in zip(*parts, strict=True))
+    other = X if Y is None else Y
+    q1, q2 = variances(xp, network, X), variances(xp, network, other)
+    exact = dict(zip(("nngp", "ntk"), diagonal(xp, network, X), strict=True)) if Y is None else {}
+    parts: dict[str, list[Any]] = {name: [] for name in wanted}
+    for rows in _rows(X, other):
+        block = _block(xp, network, X[rows, :], other, [q[rows] for q in q1], q2, wanted)
+        for name, part in zip(wanted, block, strict=True):
+            parts[name].append(_with_diagonal(xp, part, exact[name], rows) if exact else part)
+    return tuple(xp.concat(parts.pop(name), axis=0) for name in wanted)
 
 
 def _rows(X: Any, Y: Any) -> Iterator[slice]:
@@ -72,6 +72,8 @@ def _block(
     return tuple(_nearby.correct(xp, network, X, Y, near, results).values())
 
 
-def _with_diagonal(xp: Any, matrix: Any, values: Any) -> Any:
-    eye = xp.eye(matrix.shape[0], dtype=xp.bool, device=arrays.device(matrix))
-    return xp.where(eye, values[:, None], matrix)
+def _with_diagonal(xp: Any, block: Any, values: Any, rows: slice) -> Any:
+    """Rows of a symmetric matrix with its diagonal, of shape (n,), set to values."""
+    where = arrays.device(block)
+    diagonal_entry = xp.arange(rows.start, rows.stop, device=where)[:, None] == xp.arange(block.shape[1], device=where)
+    return xp.where(diagonal_entry, values[rows, None], block)
