@@ -34,8 +34,8 @@ _ENDS = (-13.0, -4.0, 0.0, 4.0, 13.0)
 #: Steps of the rule, each half of the one before, and how far it goes: the last node is 1e-17 from the end.
 _STEPS = (1.0 / 8.0, 1.0 / 16.0, 1.0 / 32.0, 1.0 / 64.0)
 _FARTHEST = 3.2
-#: Change, over the mean of the magnitudes, at which two steps agree.
-_AGREED = 1e-12
+#: Change, over the mean of the magnitudes, at which two steps agree: the error of the second is about its square.
+_AGREED = 1e-9
 
 
 class PairMeans(NamedTuple):
