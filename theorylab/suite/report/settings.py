@@ -1,0 +1,144 @@
+"""Sphinx settings of the report, and the few places where it reaches into Sphinx.
+
+The staged ``conf.py`` holds nothing but a call of :func:`configure`, so that what Sphinx reads is code of the package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theorylab.suite.report.notebook_pages import CELL_ID
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+__all__ = ["CONF", "PLACEHOLDER", "configure", "mathjax_files"]
+
+#: The whole staged ``conf.py``.
+CONF = """\
+from theorylab.suite.report import settings
+
+globals().update(settings.configure())
+setup = settings.setup
+"""
+
+#: Stands in the footer of every page until the site is published: the commit and the date change without any page.
+PLACEHOLDER = "@@theorylab-build@@"
+
+HERE = Path(__file__).parent
+_MATHJAX = "sphinx-mathjax-offline"
+# What MathJax loads at run time, and no more of its distribution.
+_MATHJAX_PARTS = ("tex-chtml.js", "ui/lazy.js", "ui/safe.js", "a11y/assistive-mml.js", "output/chtml/fonts/")
+
+
+def configure() -> dict[str, Any]:
+    """Settings as the names that Sphinx expects in ``conf.py``.
+
+    Returns
+    -------
+    dict
+        Name to value.
+    """
+    return {
+        "project": "theorylab",
+        "author": "The theorylab developers",
+        "project_copyright": "The theorylab developers",
+        "extensions": [
+            "myst_nb",
+            "sphinx.ext.autodoc",
+            "sphinx.ext.mathjax",
+            "numpydoc",
+            "sphinxcontrib.bibtex",
+        ],
+        "exclude_patterns": ["_parts"],
+        "nb_execution_mode": "off",
+        "nb_merge_streams": True,
+        "myst_enable_extensions": ["amsmath", "colon_fence", "deflist", "dollarmath"],
+        "myst_heading_anchors": 3,
+        "bibtex_bibfiles": ["references.bib"],
+        "bibtex_reference_style": "author_year",
+        "numpydoc_show_class_members": False,
+        "autodoc_typehints": "none",
+        "html_theme": "pydata_sphinx_theme",
+        "html_theme_options": {
+            "logo": {"text": "theorylab"},
+            "navbar_align": "left",
+            "header_links_before_dropdown": 7,
+            "navbar_end": ["theme-switcher"],
+            "navbar_persistent": ["search-button"],
+            "footer_start": ["provenance"],
+            "footer_end": [],
+            "show_toc_level": 1,
+            "show_prev_next": False,
+            "secondary_sidebar_items": ["page-toc"],
+            "article_header_start": ["breadcrumbs"],
+            "pygments_light_style": "a11y-high-contrast-light",
+            "pygments_dark_style": "a11y-high-contrast-dark",
+        },
+        "html_title": "theorylab",
+        "html_show_sourcelink": False,
+        "html_copy_source": False,
+        "html_static_path": [str(HERE / "static")],
+        "templates_path": [str(HERE / "templates")],
+        "html_css_files": ["report.css"],
+        "mathjax_path": "mathjax/tex-chtml.js",
+        "mathjax3_config": {"loader": {"load": ["ui/lazy"]}, "options": {"enableMenu": False}},
+        "html_context": {"build_placeholder": PLACEHOLDER},
+    }
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect what Sphinx cannot be told by a setting.
+
+    Parameters
+    ----------
+    app : sphinx.application.Sphinx
+        The builder.
+
+    Returns
+    -------
+    dict
+        That all of it may run in several processes.
+    """
+    app.set_html_assets_policy("always")  # formulas stand in raw HTML too, where Sphinx does not see them
+    app.connect("doctree-read", _name_cells)
+    app.connect("html-page-context", _page_scripts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _name_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """Give the cells of a notebook the anchors that the ledger links to."""
+    from docutils import nodes
+
+    del app
+    for node in doctree.findall(nodes.container):
+        id_ = (node.get("cell_metadata") or {}).get(CELL_ID)
+        if node.get("nb_element") == "cell_code" and id_:
+            node["ids"].append(f"cell-{id_}")
+
+
+def _page_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The ledger's script on the ledger's page only."""
+    del template, context, doctree
+    if page == "ledger":
+        app.add_js_file("ledger.js")
+
+
+def mathjax_files() -> dict[str, Path]:
+    """Files of MathJax, shipped by a package, that the site needs.
+
+    Returns
+    -------
+    dict of str to Path
+        Path below ``_static/mathjax`` to file.
+    """
+    from importlib.metadata import files
+
+    found = {}
+    for file in files(_MATHJAX) or ():
+        _, marker, part = file.as_posix().partition("/static/mathjax/")
+        if marker and part.startswith(_MATHJAX_PARTS):
+            found[part] = Path(str(file.locate()))
+    return found
