@@ -192,7 +192,7 @@ def explore(draw: Callable[..., Any], *, name: str, alt: str, title: str | None 
         )
         for key, s in chosen.items()
     }
-    return _explore_live.widget(FrameMaker(draw, name), offered, title=title, alt=alt)
+    return _explore_live.widget(FrameMaker(draw, name, _extremes(chosen)), offered, title=title, alt=alt)
 
 
 def save(draw: Callable[..., Any], *, name: str, alt: str, title: str | None = None, **sliders: Any) -> Player:
@@ -227,9 +227,8 @@ def save(draw: Callable[..., Any], *, name: str, alt: str, title: str | None = N
     if len(grid) > MOST_FRAMES:
         counts = " x ".join(str(len(slider.texts)) for slider in chosen.values())
         raise ValueError(f"sliders must have at most {MOST_FRAMES} combinations; got {counts}. Offer fewer values.")
-    maker = FrameMaker(draw, name)
-    drawn = [maker.lay_out(values) for values in grid]
-    frames = [maker.write(fig) for fig in drawn]
+    maker = FrameMaker(draw, name, _extremes(chosen))
+    frames = [maker.frame(values) for values in grid]
     first = frames[grid.index({key: slider.start for key, slider in chosen.items()})]
     html = player(
         first=first,
@@ -343,6 +342,12 @@ def _checked(
     if missing:
         raise TypeError(f"draw needs {missing[0]!r}, which has no slider. Give it values, or a default.")
     return heading(name, title), text, {key: _as_slider(key, values) for key, values in sliders.items()}
+
+
+def _extremes(sliders: dict[str, Slider]) -> list[dict[str, Any]]:
+    """Values at first, and all combinations of the ends of the sliders."""
+    ends = itertools.product(*(tuple(slider.values)[:: len(slider.texts) - 1] for slider in sliders.values()))
+    return [{key: slider.start for key, slider in sliders.items()}, *(dict(zip(sliders, e, strict=True)) for e in ends)]
 
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
