@@ -72,7 +72,9 @@ def faults(site: Path) -> list[str]:
 
 
 def _faults(site: Path, pages: dict[str, Page], name: str, page: Page) -> list[str]:
-    lines = [f"{name}: id {id_!r} is there twice" for id_ in sorted({id_ for id_ in page.ids if page.ids.count(id_) > 1})]
+    lines = [
+        f"{name}: id {id_!r} is there twice" for id_ in sorted({id_ for id_ in page.ids if page.ids.count(id_) > 1})
+    ]
     lines += [f"{name}: the picture {source} has no alt text" for source in page.without_alt]
     for address in page.fetched:
         if urlsplit(address).scheme not in ("", "data") or address.startswith("//"):

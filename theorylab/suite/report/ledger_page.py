@@ -132,9 +132,7 @@ def _controls(rows: Sequence[Row]) -> str:
 
 def _choice(name: str, label: str, values: Iterable[str]) -> str:
     options = "".join(f'<option value="{escape(value)}">{escape(value.replace("-", " "))}</option>' for value in values)
-    return (
-        f'<label>{label} <select id="ledger-{name}" name="{name}"><option value="">all</option>{options}</select></label>'
-    )
+    return f'<label>{label} <select id="ledger-{name}" name="{name}"><option value="">all</option>{options}</select></label>'
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -85,7 +85,9 @@ def _values(cell: Mapping[str, Any]) -> dict[str, str]:
 def _with_run(cells: list[Any], notebook: ExecutedNotebook) -> list[Any]:
     """The cells, with a line under the title that says how the notebook was run."""
     parameters = notebook.parameters
-    told = ", ".join(f"{name} {parameters[name]}" for name in ("profile", "seed", "backend", "device") if name in parameters)
+    told = ", ".join(
+        f"{name} {parameters[name]}" for name in ("profile", "seed", "backend", "device") if name in parameters
+    )
     stale = f"{markup.badge('stale')} {escape(notebook.stale)}. " if notebook.stale else ""
     source = f"notebooks/{notebook.name}.ipynb"
     line = (
@@ -97,7 +99,9 @@ def _with_run(cells: list[Any], notebook: ExecutedNotebook) -> list[Any]:
     return [*cells[:1], cell, *cells[1:]]
 
 
-def _picture(output: Mapping[str, Any], notebook: ExecutedNotebook, made: list[Figure], pictures: dict[str, bytes]) -> str:
+def _picture(
+    output: Mapping[str, Any], notebook: ExecutedNotebook, made: list[Figure], pictures: dict[str, bytes]
+) -> str:
     """HTML of a picture: the saved figure where the cell saved one, else a file of its own."""
     if made:
         return markup.figure(made.pop(0), notebook.page, note=False)

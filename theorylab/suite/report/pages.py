@@ -144,14 +144,14 @@ def paper_pages(bibliography: Mapping[str, Mapping[str, str]], rows: Sequence[Ro
     for key in sorted(by_key):
         page = f"papers/{key}"
         if key == DERIVED_HERE:
-            head = "# Derived here\n\nResults that are worked out in this project, in whole or in part: the docstring " \
-                   "of the function that a claim tests gives the derivation.\n"
+            head = (
+                "# Derived here\n\nResults that are worked out in this project, in whole or in part: the docstring "
+                "of the function that a claim tests gives the derivation.\n"
+            )
         else:
             head = f"# {bibliography[key]['title']}\n\n{{cite:p}}`{key}`\n\n{_entry(bibliography[key])}\n"
         tested = by_key[key]
-        pages[page] = (
-            head + f"\n## What is tested\n" + markup.raw(summary_bar(tested) + _tested(tested, page))
-        )
+        pages[page] = head + "\n## What is tested\n" + markup.raw(summary_bar(tested) + _tested(tested, page))
     listed = sorted(by_key, key=lambda key: (key == DERIVED_HERE, bibliography.get(key, {}).get("year", ""), key))
     pages["papers/index"] = _paper_index(listed, by_key, bibliography)
     return pages
@@ -183,11 +183,15 @@ def _tested(rows: Iterable[Row], page: str) -> str:
 def _paper_index(
     keys: Sequence[str], by_key: Mapping[str, Sequence[Row]], bibliography: Mapping[str, Mapping[str, str]]
 ) -> str:
-    lines = ["# Papers\n\nEvery source with the claims that test it; the [bibliography](/bibliography.md) has all that is cited.\n\n"]
+    lines = [
+        "# Papers\n\nEvery source with the claims that test it; the [bibliography](/bibliography.md) has all that is cited.\n\n"
+    ]
     for key in keys:
         fields = bibliography.get(key, {"title": "Derived here", "year": ""})
         findings = sum(row.is_finding for row in by_key[key])
-        told = f"{len(by_key[key])} claim{'s' * (len(by_key[key]) != 1)}" + (f", {findings} refuted" if findings else "")
+        told = f"{len(by_key[key])} claim{'s' * (len(by_key[key]) != 1)}" + (
+            f", {findings} refuted" if findings else ""
+        )
         when = f" ({fields['year']})" if fields["year"] else ""
         lines.append(f"- [{fields['title']}](/papers/{key}.md){when}: {told}\n")
     return "".join(lines) + toctree([f"/papers/{key}" for key in keys])
@@ -208,7 +212,9 @@ def gallery_page(results: Results, chapters: Sequence[Chapter]) -> str:
     str
         MyST Markdown.
     """
-    parts = ["---\nlab_wide: true\n---\n# Gallery\n\nAll figures. Lines are predictions, points are measurements with their errors, dashed grey is wrong on purpose.\n"]
+    parts = [
+        "---\nlab_wide: true\n---\n# Gallery\n\nAll figures. Lines are predictions, points are measurements with their errors, dashed grey is wrong on purpose.\n"
+    ]
     for chapter in chapters:
         figures = [figure for figure in results.figures if figure.chapter == chapter.name]
         moving = [name for name in results.players if name.startswith(f"{chapter.name}/")]
@@ -242,18 +248,26 @@ def cost_page(results: Results, rows: Sequence[Row]) -> str:
         MyST Markdown.
     """
     notebooks = [
-        (markup.link("cost", notebook.page, escape(notebook.name)), notebook.parameters.get("profile", ""), notebook.seconds)
+        (
+            markup.link("cost", notebook.page, escape(notebook.name)),
+            notebook.parameters.get("profile", ""),
+            notebook.seconds,
+        )
         for notebook in results.notebooks
     ]
     claims = [
-        (markup.link("cost", f"ledger#{row.id}", f"<code>{escape(row.id)}</code>"), row.record["conditions"]["profile"], row.record["seconds"])
+        (
+            markup.link("cost", f"ledger#{row.id}", f"<code>{escape(row.id)}</code>"),
+            row.record["conditions"]["profile"],
+            row.record["seconds"],
+        )
         for row in rows
     ]
     return (
         "# What it costs\n\nWall time of the last run of each notebook, as the build remembers it, and of each claim, as its "
         "record tells it, on one core unless a device is named. The profile `quick` answers in seconds; `full` has the "
         "sizes of the papers.\n"
-        + "\n## Notebooks\n"
+         "\n## Notebooks\n"
         + markup.raw(_times("notebook", notebooks))
         + "\n## Claims\n"
         + markup.raw(_times("claim", claims))

@@ -69,7 +69,11 @@ def surplus(html: Path, sources: Mapping[str, bytes]) -> list[Path]:
     list of Path
         Their files.
     """
-    made = {os.path.splitext(name)[0] for name in sources if name.endswith(_SOURCES)} | {"genindex", "search", "py-modindex"}
+    made = {os.path.splitext(name)[0] for name in sources if name.endswith(_SOURCES)} | {
+        "genindex",
+        "search",
+        "py-modindex",
+    }
     pages = [path for path in html.rglob("*.html") if not path.relative_to(html).parts[0].startswith("_")]
     return [path for path in pages if path.relative_to(html).with_suffix("").as_posix() not in made]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theorylab.suite.project import Project
-from theorylab.suite.report import check, publish, settings, staging
+from theorylab.suite.report import check, publish, staging
 from theorylab.suite.report.results import Results
 
 __all__ = ["RenderError", "render"]

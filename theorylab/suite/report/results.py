@@ -190,15 +190,13 @@ class Results:
     def chapters(self) -> tuple[str, ...]:
         """Chapters that left anything."""
         found = [record["chapter"] for record in self.records]
-        found += [item.chapter for item in (*self.notebooks, *self.figures)]
+        found += [notebook.chapter for notebook in self.notebooks] + [figure.chapter for figure in self.figures]
         return tuple(sorted(set(found)))
 
     @cached_property
     def places(self) -> Mapping[str, tuple[ExecutedNotebook, str]]:
         """Notebook and cell that ran each claim."""
-        return {
-            claim: (notebook, cell) for notebook in self.notebooks for claim, cell in notebook.lineage.runs.items()
-        }
+        return {claim: (notebook, cell) for notebook in self.notebooks for claim, cell in notebook.lineage.runs.items()}
 
     def figures_of(self, claim: str) -> tuple[Figure, ...]:
         """Figures that show a claim: those that draw from the fewest claims first."""

@@ -208,7 +208,9 @@ def _numbers(piece: Mapping[str, Any]) -> Numbers:
 def _told(piece: Mapping[str, Any], predicted: float, measured: float, error: float, margin: float) -> Numbers:
     before = {"bound": "≤ ", "ordering": f"{piece.get('direction')}, step ≥ "}.get(piece["kind"], "")
     spread = f" ± {error:.2g}" if error > 0.0 else ""
-    return Numbers(predicted, measured, error, margin, f"{before}{predicted + 0.0:.4g}", f"{measured + 0.0:.4g}{spread}")
+    return Numbers(
+        predicted, measured, error, margin, f"{before}{predicted + 0.0:.4g}", f"{measured + 0.0:.4g}{spread}"
+    )
 
 
 def _worst(discrepancy: np.ndarray, allowance: np.ndarray) -> int:

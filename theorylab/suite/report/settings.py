@@ -85,7 +85,7 @@ def configure() -> dict[str, Any]:
         "html_css_files": ["report.css"],
         "mathjax_path": "mathjax/tex-chtml.js",
         "mathjax3_config": {"loader": {"load": ["ui/lazy"]}, "options": {"enableMenu": False}},
-        "html_context": {"build_placeholder": PLACEHOLDER},
+        "html_context": {"build_placeholder": PLACEHOLDER, "default_mode": "auto"},
     }
 
 
