@@ -105,17 +105,23 @@ class Visit:
     """
 
     page: Any
-    complaints: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        page, complain = self.page, self.complaints.append
+        page, outside, complain = self.page, self.outside.append, self.errors.append
         page.set_default_timeout(HANG)
-        page.on("request", lambda request: is_local(request.url) or complain(f"asked {request.url}"))
-        page.on("websocket", lambda socket: is_local(socket.url) or complain(f"connected to {socket.url}"))
+        page.on("request", lambda request: is_local(request.url) or outside(f"asked {request.url}"))
+        page.on("websocket", lambda socket: is_local(socket.url) or outside(f"connected to {socket.url}"))
         page.on("requestfailed", lambda request: complain(f"did not get {request.url}: {request.failure}"))
         page.on("response", lambda answer: answer.status >= 400 and complain(f"got {answer.status} for {answer.url}"))
         page.on("console", lambda line: line.type in ("error", "warning") and complain(f"console: {line.text}"))
         page.on("pageerror", lambda error: complain(f"error in a script: {error}"))
+
+    @property
+    def complaints(self) -> list[str]:
+        """Everything in one list; empty for a good page."""
+        return self.outside + self.errors
 
     def goto(self, address: str) -> Any:
         """Go to an address and wait until the page has all that it asked for."""

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_ATTEMPTS = 50
+
 
 def pixels(picture: bytes) -> NDArray[np.float64]:
     """Luminance of a PNG file, from 0 to 1.
@@ -66,17 +68,24 @@ def contrast(picture: bytes) -> float:
 
 
 def screenshot(element: Any) -> bytes:
-    """PNG file of an element of a page, once its images are there.
+    """PNG file of an element of a page.
 
     Parameters
     ----------
     element : playwright.sync_api.Locator
-        What is looked at.
+        What is looked at.  It may be replaced by another one at any time, which is then looked at.
 
     Returns
     -------
     bytes
         The file.
     """
-    element.scroll_into_view_if_needed()
-    return element.screenshot(animations="disabled")
+    from playwright.sync_api import Error
+
+    for _ in range(_ATTEMPTS):
+        try:
+            return element.screenshot(animations="disabled")
+        except Error as error:
+            if "not attached" not in str(error):
+                raise
+    raise RuntimeError(f"{element} was replaced {_ATTEMPTS} times while it was looked at")
