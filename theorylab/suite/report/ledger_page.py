@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from theorylab.suite.report.markup import badge, link, prose, raw, seconds, times
-from theorylab.suite.report.rows import STATUSES, Control, Row, findings
+from theorylab.suite.report.markup import badge, figure_anchor, link, prose, raw, seconds, times
+from theorylab.suite.report.rows import DERIVED_HERE, STATUSES, Control, Row, findings
 
-__all__ = ["DERIVED_HERE", "ledger_page", "summary_bar"]
+__all__ = ["claim_anchor", "ledger_page", "source_links", "summary_bar"]
 
 PAGE = "ledger"
-DERIVED_HERE = "derived-here"
 
 # heading, how a column is sorted ("" where it is not)
 _COLUMNS = (
@@ -29,15 +28,15 @@ _COLUMNS = (
 
 _HEAD = """# The ledger
 
-Every claim of every chapter: what theory predicts, what was measured independently of it, and the verdict of a rule that
-was fixed beforehand. Numbers are those of the comparison that came closest to a refutation; *strain* is its discrepancy
-in units of what margin and 3.5 standard errors allow. A *control* is a deliberately wrong variant of the theory that the
-same rule must refute: its number says how far beyond the allowed it lay, and anything below 1 would be a miss. A claim is
-*upheld* when its verdict is the expected one and every control was rejected
+Every claim of every chapter: what theory predicts, what was measured independently of it, and the verdict of a rule
+that was fixed beforehand. Numbers are those of the comparison that came closest to a refutation; *strain* is its
+discrepancy in units of what margin and 3.5 standard errors allow. A *control* is a deliberately wrong variant of the
+theory that the same rule must refute: its number says how far beyond the allowed it lay, and anything below 1 would be
+a miss. A claim is *upheld* when its verdict is the expected one and every control was rejected
 ([how the rule works](/decisions/0001-evidence-and-verdicts.md)).
 
-The same as data: <a href="ledger.json">ledger.json</a>, <a href="ledger.csv">ledger.csv</a>. Every claim has a permanent
-address, `ledger.html#chapter.claim`.
+The same as data: <a href="ledger.json">ledger.json</a>, <a href="ledger.csv">ledger.csv</a>. Every claim has a
+permanent address, `ledger.html#chapter.claim`.
 """
 
 
@@ -54,7 +53,7 @@ def ledger_page(rows: Sequence[Row]) -> str:
     str
         MyST Markdown.
     """
-    parts = ["---\nhtml_theme.sidebar_secondary.remove: true\nlab_wide: true\n---\n", _HEAD, raw(summary_bar(rows))]
+    parts = ["---\nhtml_theme.sidebar_secondary.remove: true\n---\n", _HEAD, raw(summary_bar(rows))]
     against = findings(rows)
     if against:
         parts += ["\n## Findings against the literature\n", _FINDINGS, raw(_findings(against))]
@@ -102,7 +101,7 @@ def summary_bar(rows: Sequence[Row]) -> str:
 def _findings(rows: Iterable[Row]) -> str:
     items = (
         f"<li>{prose(row.record['statement'])} "
-        f'<span class="lab-source">{_sources(row)}</span> '
+        f'<span class="lab-source">{source_links(row)}</span> '
         f"Measured: {prose(row.record['summary'])}. "
         f'<a href="#{escape(row.id)}"><code>{escape(row.id)}</code></a></li>'
         for row in rows
@@ -114,9 +113,7 @@ def _controls(rows: Sequence[Row]) -> str:
     """Fields that filter the table; hidden until the script that serves them runs."""
     chapters = sorted({row.chapter for row in rows})
     statuses = [status for status in STATUSES if any(row.status == status for row in rows)]
-    keys = sorted({key for row in rows for key in row.keys})
-    if any(not row.keys or "derived here" in row.record["source"] for row in rows):
-        keys.insert(0, DERIVED_HERE)
+    keys = sorted({key for row in rows for key in row.sources}, key=lambda key: (key != DERIVED_HERE, key))
     verdicts = sorted({row.record["verdict"] for row in rows})
     return (
         '<form class="lab-filters" id="ledger-filters" hidden role="search" aria-label="Filter the ledger">'
@@ -131,8 +128,10 @@ def _controls(rows: Sequence[Row]) -> str:
 
 
 def _choice(name: str, label: str, values: Iterable[str]) -> str:
-    options = "".join(f'<option value="{escape(value)}">{escape(value.replace("-", " "))}</option>' for value in values)
-    return f'<label>{label} <select id="ledger-{name}" name="{name}"><option value="">all</option>{options}</select></label>'
+    told = ((escape(value), escape(value.replace("-", " "))) for value in values)
+    options = "".join(f'<option value="{value}">{text}</option>' for value, text in told)
+    all_of_them = '<option value="">all</option>'
+    return f'<label>{label} <select id="ledger-{name}" name="{name}">{all_of_them}{options}</select></label>'
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -146,13 +145,12 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     record, numbers, conditions = row.record, row.numbers, row.record["conditions"]
-    sources = " ".join((*row.keys, DERIVED_HERE) if "derived" in record["source"] or not row.keys else row.keys)
+    name = f'<a class="lab-id" href="#{row.id}">{escape(row.id)}</a>'
     cells = [
-        f'<th scope="row"><a class="lab-id" href="#{row.id}">{escape(row.id)}</a>'
-        f'<p class="lab-statement">{prose(record["statement"])}</p></th>',
-        f"<td>{_sources(row)}</td>",
+        f'<th scope="row">{name}<p class="lab-statement">{prose(record["statement"])}</p></th>',
+        f"<td>{source_links(row)}</td>",
         _number(numbers.predicted, escape(numbers.predicted_text)),
-        _number(numbers.measured, escape(numbers.measured_text)) + "",
+        _number(numbers.measured, escape(numbers.measured_text)),
         _number(numbers.margin, f"{numbers.margin:.2g}<small>strain {row.strain:.2g}: {escape(row.compared)}</small>"),
         f"<td>{_verdict(row)}</td>",
         _number(row.rejected / max(1, len(row.controls)), _rejections(row)),
@@ -160,7 +158,7 @@ def _row(row: Row) -> str:
         f"<td>{_see(row)}</td>",
     ]
     marks = f'data-chapter="{escape(row.chapter)}" data-status="{row.status}" data-verdict="{record["verdict"]}"'
-    return f'<tr id="{escape(row.id)}" {marks} data-source="{escape(sources)}">{"".join(cells)}</tr>'
+    return f'<tr id="{escape(row.id)}" {marks} data-source="{escape(" ".join(row.sources))}">{"".join(cells)}</tr>'
 
 
 def _number(value: float | None, html: str) -> str:
@@ -183,16 +181,29 @@ def _control(control: Control) -> str:
     return f"{escape(control.name.replace('_', ' '))} {times(control.distance)}{missed}"
 
 
-def _sources(row: Row) -> str:
-    """Source with a link to the page of each paper."""
+def source_links(row: Row, page: str = PAGE) -> str:
+    """Source of a claim with links to the pages of its papers.
+
+    Parameters
+    ----------
+    row : Row
+        The claim.
+    page : str
+        Page that shows it.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     html = prose(row.record["source"])
     for key in row.keys:
-        html = html.replace(key, link(PAGE, f"papers/{key}", key))
-    return html.replace("derived here", link(PAGE, f"papers/{DERIVED_HERE}", "derived here"))
+        html = html.replace(key, link(page, f"papers/{key}", key))
+    return html.replace("derived here", link(page, f"papers/{DERIVED_HERE}", "derived here"))
 
 
 def _see(row: Row) -> str:
-    links = [link(PAGE, f"chapters/{row.chapter}#claim-{anchor(row)}", "details")]
+    links = [link(PAGE, f"chapters/{row.chapter}#{claim_anchor(row)}", "details")]
     if row.notebook:
         links.append(link(PAGE, f"{row.notebook}#cell-{row.cell}", "cell"))
     links += [
@@ -202,11 +213,6 @@ def _see(row: Row) -> str:
     return "<br>".join(links)
 
 
-def anchor(row: Row) -> str:
-    """Name of a claim within its chapter's page."""
-    return row.id.removeprefix(f"{row.chapter}.").replace("_", "-")
-
-
-def figure_anchor(name: str) -> str:
-    """Id of a figure on a page."""
-    return "figure-" + name.partition("/")[2].replace("_", "-")
+def claim_anchor(row: Row) -> str:
+    """Id of a claim on its chapter's page."""
+    return "claim-" + row.id.removeprefix(f"{row.chapter}.").replace("_", "-")

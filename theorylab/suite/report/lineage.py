@@ -120,8 +120,8 @@ def _calls(tree: ast.AST, method: str) -> Iterator[ast.Call]:
 
 
 def _saved(tree: ast.AST) -> Iterator[str]:
-    """Names under which figures are saved: ``figures.save(fig, "chapter/name", ...)``."""
-    for call in _calls(tree, "save"):
+    """Names under which figures are saved: the second argument, or ``name=``, of ``save`` and of ``explore``."""
+    for call in (*_calls(tree, "save"), *_calls(tree, "explore")):
         named = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
         for argument in named:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and "/" in argument.value:

@@ -7,9 +7,23 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from theorylab.suite.report.results import Figure
+from theorylab.suite.report.results import Figure, Player, figure_anchor
 
-__all__ = ["badge", "figure", "link", "plain", "prose", "raw", "root_of", "seconds", "times"]
+__all__ = [
+    "badge",
+    "claim_links",
+    "figure",
+    "figure_anchor",
+    "figure_link",
+    "link",
+    "player",
+    "prose",
+    "raw",
+    "root_of",
+    "seconds",
+    "times",
+    "toctree",
+]
 
 _PIECES = re.compile(r"(\$[^$]+\$|`[^`]+`|https?://[^\s,;)]+)")
 
@@ -43,11 +57,6 @@ def _piece(text: str) -> str:
     if text.startswith(("http://", "https://")):
         return f'<a href="{escape(text)}">{escape(text)}</a>'
     return escape(text)
-
-
-def plain(text: str) -> str:
-    """Text of a sentence without the signs around formulas and code, escaped for an attribute."""
-    return escape(re.sub(r"[$`]", "", text))
 
 
 def raw(html: str) -> str:
@@ -108,7 +117,12 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 60 else f"{int(value) // 60} min {int(value) % 60} s"
 
 
-def figure(shown: Figure, page: str, *, anchor: bool = True, note: bool = True) -> str:
+def toctree(pages: Iterable[str]) -> str:
+    """A hidden table of contents as a block of a MyST page."""
+    return "\n".join(["", "```{toctree}", ":hidden:", "", *(f"/{page}" for page in pages), "```", ""])
+
+
+def figure(shown: Figure, page: str, *, note: bool = True) -> str:
     """A figure with its caption: what it is, which claims it shows, how to make it again.
 
     Parameters
@@ -116,9 +130,7 @@ def figure(shown: Figure, page: str, *, anchor: bool = True, note: bool = True) 
     shown : Figure
         The figure; its files lie in ``figures/`` of the site.
     page : str
-        Page that shows it.
-    anchor : bool
-        Whether it has an id: at most once on a page.
+        Page that shows it, once.
     note : bool
         Whether the caption says where it was made; a notebook need not.
 
@@ -129,24 +141,52 @@ def figure(shown: Figure, page: str, *, anchor: bool = True, note: bool = True) 
     """
     file = f"{root_of(page)}figures/{shown.name}"
     width, height = shown.size
-    size = f' width="{width}" height="{height}"' if width and height else ""
+    image = f'<img src="{file}.svg" alt="{escape(shown.alt)}" width="{width}" height="{height}" loading="lazy">'
+    files = f'<a href="{file}.svg">SVG</a>, <a href="{file}.png">PNG</a>'
+    return (
+        f'<figure class="lab-figure" id="{shown.anchor}"><a href="{file}.svg">{image}</a>'
+        f"<figcaption>{_caption(shown, page, files, note)}</figcaption></figure>"
+    )
+
+
+def player(shown: Player, page: str) -> str:
+    """A figure that moves, with the caption of a figure.
+
+    Parameters
+    ----------
+    shown : Player
+        The figure.
+    page : str
+        Page that shows it, once.
+
+    Returns
+    -------
+    str
+        A ``div`` element, since the player is a ``figure`` of its own.
+    """
+    caption = _caption(shown, page, "", note=True)
+    return f'<div class="lab-figure" id="{shown.anchor}">{shown.html}<div class="lab-caption">{caption}</div></div>'
+
+
+def _caption(shown: Figure, page: str, files: str, note: bool) -> str:
     lines = [f"<strong>{escape(shown.title)}</strong>"]
     if shown.claims:
         lines.append("Claims: " + claim_links(shown.claims, page))
     if note and shown.notebook is not None:
-        cell = f"{shown.notebook.page}#cell-{shown.cell}"
-        lines.append("Made in " + link(page, cell, f"{escape(shown.notebook.title)}"))
+        lines.append("Made in " + link(page, f"{shown.notebook.page}#cell-{shown.cell}", escape(shown.notebook.title)))
     if shown.notebook is not None and shown.notebook.stale:
         lines.append(f"{badge('stale')} {escape(shown.notebook.stale)}")
-    files = f'<a href="{file}.svg">SVG</a>, <a href="{file}.png">PNG</a>'
+    if files:
+        lines.append(files)
+    told = "".join(f"{line.rstrip('.')}. " for line in lines)
     command = f'Reproduce this figure: <code class="lab-command">{escape(shown.command)}</code>'
-    id_ = f' id="{shown.anchor}"' if anchor else ""
-    return (
-        f'<figure class="lab-figure"{id_}>'
-        f'<a href="{file}.svg"><img src="{file}.svg" alt="{escape(shown.alt)}"{size} loading="lazy"></a>'
-        f"<figcaption><p>{'. '.join(line.rstrip('.') for line in lines)}. {files}.</p><p>{command}</p></figcaption>"
-        "</figure>"
-    )
+    return f"<p>{told.strip()}</p><p>{command}</p>"
+
+
+def figure_link(name: str, page: str) -> str:
+    """Link to a figure on its chapter's page."""
+    chapter, _, own = name.partition("/")
+    return link(page, f"chapters/{chapter}#{figure_anchor(name)}", escape(own.replace("_", " ")))
 
 
 def claim_links(ids: Iterable[str], page: str) -> str:

@@ -6,6 +6,7 @@ import ast
 import base64
 import copy
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -43,7 +44,7 @@ def notebook_page(notebook: ExecutedNotebook, results: Results) -> tuple[str, di
         If a picture has no text for readers who do not see it.
     """
     content = copy.deepcopy(dict(notebook.content))
-    figures = {figure.cell: [] for figure in results.figures if figure.notebook is notebook}  # type: dict[str, list[Figure]]
+    figures: dict[str, list[Figure]] = defaultdict(list)
     for figure in results.figures:
         if figure.notebook is notebook:
             figures[figure.cell].append(figure)
@@ -54,7 +55,7 @@ def notebook_page(notebook: ExecutedNotebook, results: Results) -> tuple[str, di
             continue
         id_ = str(cell.get("id", position))
         cell["metadata"][CELL_ID] = id_
-        made = list(figures.get(id_, ()))
+        made = figures[id_]
         for output in cell["outputs"]:
             data = output.get("data", {})
             if "image/png" in data:
@@ -90,9 +91,10 @@ def _with_run(cells: list[Any], notebook: ExecutedNotebook) -> list[Any]:
     )
     stale = f"{markup.badge('stale')} {escape(notebook.stale)}. " if notebook.stale else ""
     source = f"notebooks/{notebook.name}.ipynb"
+    took = "" if notebook.seconds is None else f", in {markup.seconds(notebook.seconds)}"
     line = (
-        f'<p class="lab-run">{stale}Executed as <code>{escape(source)}</code> with {escape(told) or "its defaults"}, in '
-        f"{markup.seconds(notebook.seconds)}. Run it again: "
+        f'<p class="lab-run">{stale}<code>{escape(source)}</code>, executed with {escape(told or "its defaults")}{took}. '
+        "Run it again: "
         f'<code class="lab-command">{escape(reproduce(notebook.name, parameters))}</code></p>'
     )
     cell = {"cell_type": "markdown", "id": "lab-run", "metadata": {}, "source": markup.raw(line)}

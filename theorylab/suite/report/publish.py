@@ -7,10 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 from theorylab import __version__
+from theorylab.suite.report.provenance import footer
 from theorylab.suite.report.results import Results
 from theorylab.suite.report.rows import to_csv, to_json
 from theorylab.suite.report.settings import PLACEHOLDER, mathjax_files
@@ -69,7 +69,7 @@ def surplus(html: Path, sources: Mapping[str, bytes]) -> list[Path]:
     list of Path
         Their files.
     """
-    made = {os.path.splitext(name)[0] for name in sources if name.endswith(_SOURCES)} | {
+    made = {Path(name).with_suffix("").as_posix() for name in sources if name.endswith(_SOURCES)} | {
         "genindex",
         "search",
         "py-modindex",
@@ -116,11 +116,11 @@ def prepare(
     (folder / "ledger.json").write_text(to_json(staged.rows, facts), encoding="utf-8")
     (folder / "ledger.csv").write_text(to_csv(staged.rows), encoding="utf-8")
     (folder / ".nojekyll").touch()  # a host that runs Jekyll would leave out _static
-    told = escape(f"theorylab {facts['version']}, commit {facts['commit']}, rendered {facts['date']}")
-    for page in folder.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
+    for path in folder.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
         if PLACEHOLDER in text:
-            page.write_text(text.replace(PLACEHOLDER, told), encoding="utf-8")
+            page = path.relative_to(folder).with_suffix("").as_posix()
+            path.write_text(text.replace(PLACEHOLDER, footer(page, results, staged.rows, facts)), encoding="utf-8")
     return folder
 
 

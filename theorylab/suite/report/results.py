@@ -14,7 +14,7 @@ from typing import Any
 from theorylab.suite.project import STANDARD_PARAMETERS, UsageError
 from theorylab.suite.report.lineage import Lineage
 
-__all__ = ["ExecutedNotebook", "Figure", "Results"]
+__all__ = ["ExecutedNotebook", "Figure", "Player", "Results", "figure_anchor", "joined", "png_digest", "reproduce"]
 
 _SUFFIX = ".claim.json"
 
@@ -58,12 +58,30 @@ class Figure:
     @property
     def anchor(self) -> str:
         """Id of the figure on the pages that show it."""
-        return "figure-" + self.name.partition("/")[2].replace("_", "-")
+        return figure_anchor(self.name)
 
     @property
     def command(self) -> str:
         """What makes it again."""
         return reproduce(self.notebook.name if self.notebook else self.chapter, self.provenance)
+
+
+@dataclass(frozen=True)
+class Player(Figure):
+    """A figure that moves, as :func:`theorylab.explore.explore` left it.
+
+    Parameters
+    ----------
+    html : str
+        The player, for a page that holds other things too.
+    """
+
+    html: str = field(default="", repr=False)
+
+    @property
+    def anchor(self) -> str:
+        """Id of the figure; a figure that does not move may have the same name."""
+        return "moving-" + figure_anchor(self.name)
 
 
 @dataclass(frozen=True)
@@ -139,8 +157,8 @@ class Results:
         Sorted by chapter and name.
     figures : tuple of Figure
         In the order of the notebooks, then by name.
-    players : mapping of str to str
-        ``chapter/name`` of each figure that moves, to its HTML.
+    players : tuple of Player
+        Figures that move, in the same order.
     stale : mapping of str to str
         Files below ``figures/`` that no longer count, with the reason.
     """
@@ -148,7 +166,7 @@ class Results:
     records: tuple[Mapping[str, Any], ...]
     notebooks: tuple[ExecutedNotebook, ...]
     figures: tuple[Figure, ...]
-    players: Mapping[str, str]
+    players: tuple[Player, ...]
     stale: Mapping[str, str]
 
     @classmethod
@@ -177,14 +195,9 @@ class Results:
         records = tuple(_record(path) for path in sorted(folder.glob(f"*/*{_SUFFIX}")))
         notebooks = tuple(_notebook(path, seconds, stale) for path in sorted(folder.glob("*/*.ipynb")))
         origins = dict(_origins(notebooks))
-        figures = [_figure(path, origins) for path in sorted(folder.glob("*/*.svg"))]
-        order = {notebook.name: number for number, notebook in enumerate(notebooks)}
-        figures.sort(key=lambda f: (f.chapter, *_place(f, order)))
-        players = {
-            path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(folder.glob("*/*.html"))
-        }
-        return cls(records, notebooks, tuple(figures), players, stale)
+        figures = sorted((_figure(path, origins) for path in folder.glob("*/*.svg")), key=_place)
+        players = sorted((_player(path, origins) for path in folder.glob("*/*.html")), key=_place)
+        return cls(records, notebooks, tuple(figures), tuple(players), stale)
 
     @cached_property
     def chapters(self) -> tuple[str, ...]:
@@ -233,9 +246,23 @@ def joined(source: Any) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
+def figure_anchor(name: str) -> str:
+    """Id of a figure on the pages that show it.
+
+    Examples
+    --------
+    >>> figure_anchor("averages/learning_curve")
+    'figure-learning-curve'
+    """
+    return "figure-" + name.partition("/")[2].replace("_", "-")
+
+
 def png_digest(data: bytes) -> str:
     """Name of a picture's contents."""
     return hashlib.sha256(data).hexdigest()
+
+
+_Places = Mapping[str, tuple[ExecutedNotebook, str]]
 
 
 def _record(path: Path) -> Mapping[str, Any]:
@@ -266,7 +293,7 @@ def _origins(notebooks: tuple[ExecutedNotebook, ...]) -> Iterator[tuple[str, tup
             yield figure, (notebook, cell)
 
 
-def _figure(path: Path, origins: Mapping[str, tuple[ExecutedNotebook, str]]) -> Figure:
+def _figure(path: Path, origins: _Places) -> Figure:
     from theorylab import figures
 
     name = f"{path.parent.name}/{path.stem}"
@@ -274,9 +301,23 @@ def _figure(path: Path, origins: Mapping[str, tuple[ExecutedNotebook, str]]) -> 
         about = figures.describe(path)
     except (ValueError, SyntaxError) as error:
         raise UsageError(f"{path} must be a figure of theorylab.figures.save with an alt text: {error}") from None
+    return Figure(name, about.title, about.alt, about.provenance, _size(path), *_origin(name, origins))
+
+
+def _player(path: Path, origins: _Places) -> Player:
+    from theorylab import explore
+
+    name = f"{path.parent.name}/{path.stem}"
+    try:
+        about, html = explore.describe(path), explore.embed(path)
+    except ValueError as error:
+        raise UsageError(f"{path} must be a figure of theorylab.explore with an alt text: {error}") from None
+    return Player(name, about.title, about.alt, about.provenance, (0, 0), *_origin(name, origins), html=html)
+
+
+def _origin(name: str, origins: _Places) -> tuple[ExecutedNotebook | None, str, tuple[str, ...]]:
     notebook, cell = origins.get(name, (None, ""))
-    claims = notebook.lineage.drawn[name] if notebook else ()
-    return Figure(name, about.title, about.alt, about.provenance, _size(path), notebook, cell, claims)
+    return notebook, cell, notebook.lineage.drawn[name] if notebook else ()
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -288,9 +329,9 @@ def _size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def _place(figure: Figure, order: Mapping[str, int]) -> tuple[int, int, str]:
-    """Where a figure comes in its chapter."""
+def _place(figure: Figure) -> tuple[str, str, int, str]:
+    """Where a figure comes in its chapter: in the order of the notebooks and their cells, strays last."""
     if figure.notebook is None:
-        return len(order), 0, figure.name
+        return figure.chapter, "~", 0, figure.name
     cells = [id_ for id_, _, _ in figure.notebook.cells]
-    return order[figure.notebook.name], cells.index(figure.cell), figure.name
+    return figure.chapter, figure.notebook.name, cells.index(figure.cell), figure.name

@@ -15,8 +15,10 @@ from theorylab.suite.ledger import INCONCLUSIVE, NOT_UPHELD, STALE, UPHELD
 from theorylab.suite.report.bibliography import keys_of
 from theorylab.suite.report.results import Results
 
-__all__ = ["STATUSES", "Control", "Row", "findings", "ledger_rows", "to_csv", "to_json"]
+__all__ = ["DERIVED_HERE", "STATUSES", "Control", "Row", "findings", "ledger_rows", "to_csv", "to_json"]
 
+#: Page of what no paper says.
+DERIVED_HERE = "derived-here"
 #: In the order in which a summary names them.
 STATUSES = (UPHELD, NOT_UPHELD, INCONCLUSIVE, STALE)
 
@@ -110,6 +112,12 @@ class Row:
     def chapter(self) -> str:
         """Chapter of the claim."""
         return str(self.record["chapter"])
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the pages of its sources: bibliography keys, and the page of what is derived here."""
+        here = not self.keys or "derived" in self.record["source"]
+        return (*self.keys, *[DERIVED_HERE] * here)
 
     @property
     def is_finding(self) -> bool:

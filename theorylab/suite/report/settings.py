@@ -5,6 +5,7 @@ The staged ``conf.py`` holds nothing but a call of :func:`configure`, so that wh
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +62,12 @@ def configure() -> dict[str, Any]:
         "bibtex_reference_style": "author_year",
         "numpydoc_show_class_members": False,
         "autodoc_typehints": "none",
+        "autodoc_default_options": {"no-value": True},
         "html_theme": "pydata_sphinx_theme",
         "html_theme_options": {
             "logo": {"text": "theorylab"},
             "navbar_align": "left",
-            "header_links_before_dropdown": 7,
+            "header_links_before_dropdown": 8,
             "navbar_end": ["theme-switcher"],
             "navbar_persistent": ["search-button"],
             "footer_start": ["provenance"],
@@ -77,6 +79,7 @@ def configure() -> dict[str, Any]:
             "pygments_light_style": "a11y-high-contrast-light",
             "pygments_dark_style": "a11y-high-contrast-dark",
         },
+        "html_sidebars": {page: [] for page in ("index", "ledger", "gallery", "cost", "bibliography", "search")},
         "html_title": "theorylab",
         "html_show_sourcelink": False,
         "html_copy_source": False,
@@ -105,6 +108,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.set_html_assets_policy("always")  # formulas stand in raw HTML too, where Sphinx does not see them
     app.connect("doctree-read", _name_cells)
     app.connect("html-page-context", _page_scripts)
+    app.connect("autodoc-process-docstring", _cite, priority=400)  # before numpydoc renames what it takes for footnotes
+    app.connect("autodoc-skip-member", _skip_generated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -124,6 +129,19 @@ def _page_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any]
     del template, context, doctree
     if page == "ledger":
         app.add_js_file("ledger.js")
+
+
+def _cite(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Lead the citations of docstrings to the bibliography: ``[key]_``, and ``.. [key] words on it``."""
+    del app, what, name, obj, options
+    text = re.sub(r"^( *)\.\. \[([a-z]+\d{4}[a-z]?)\] ", r"\1- :cite:t:`\2`: ", "\n".join(lines), flags=re.MULTILINE)
+    lines[:] = re.sub(r"\[([a-z]+\d{4}[a-z]?)\]_", r":cite:t:`\1`", text).split("\n")
+
+
+def _skip_generated(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the methods that scikit-learn makes for the routing of metadata."""
+    del app, what, obj, skip, options
+    return True if re.fullmatch(r"set_\w+_request", name) else None
 
 
 def mathjax_files() -> dict[str, Path]:

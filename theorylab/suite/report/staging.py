@@ -6,21 +6,22 @@ what changed and nothing else.
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from theorylab.suite.project import Project, UsageError
-from theorylab.suite.report import pages, settings
+from theorylab.suite.project import Project
+from theorylab.suite.report import markup, settings
+from theorylab.suite.report.api_pages import api_pages
 from theorylab.suite.report.bibliography import read_bibliography
+from theorylab.suite.report.chapter_pages import chapter_index, chapter_page, find_chapters
 from theorylab.suite.report.ledger_page import ledger_page
 from theorylab.suite.report.notebook_pages import notebook_page
+from theorylab.suite.report.overview_pages import cost_page, gallery_page, index_parts
+from theorylab.suite.report.paper_pages import paper_pages
 from theorylab.suite.report.results import Results
 from theorylab.suite.report.rows import Row, ledger_rows
 
-__all__ = ["Staged", "find_chapters", "stage"]
+__all__ = ["Staged", "stage"]
 
 #: Folders and files of ``docs/`` that become pages of the site as they are.
 _PROSE = ("*.md", "how-to/*.md", "decisions/*.md")
@@ -77,27 +78,22 @@ def stage(project: Project, results: Results, source: Path) -> Staged:
 
 
 def _pages(project: Project, results: Results) -> Staged:
-    docs = project.root / "docs"
-    bibliography = read_bibliography(docs / "references.bib")
+    references = project.root / "docs" / "references.bib"
+    bibliography = read_bibliography(references)
     rows = ledger_rows(results, bibliography)
     chapters = find_chapters(project, results)
-    texts: dict[str, str] = {"conf.py": settings.CONF, "ledger.md": ledger_page(rows)}
-    for pattern in _PROSE:
-        for path in sorted(docs.glob(pattern)):
-            if path.name not in _LEFT_OUT:
-                texts[path.relative_to(docs).as_posix()] = path.read_text(encoding="utf-8")
-    for index in ("how-to/index.md", "decisions/README.md"):
-        if index in texts:
-            texts[index] += pages.toctree(sorted(f"/{name}" for name in texts if _is_beside(name, index)))
-    for chapter in chapters:
-        texts[f"{chapter.page}.md"] = pages.chapter_page(chapter, results, rows)
-    texts["chapters/index.md"] = _chapter_index(chapters)
-    texts |= {f"{page}.md": text for page, text in pages.paper_pages(bibliography, rows).items()}
-    texts["gallery.md"] = pages.gallery_page(results, chapters)
-    texts["cost.md"] = pages.cost_page(results, rows)
-    texts |= pages.index_parts(results, rows, chapters)
-    if (docs / "references.bib").is_file():
-        texts["references.bib"] = (docs / "references.bib").read_text(encoding="utf-8")
+    pages = {
+        "ledger": ledger_page(rows),
+        "chapters/index": chapter_index(chapters),
+        **{chapter.page: chapter_page(chapter, results, rows) for chapter in chapters},
+        **paper_pages(bibliography, rows),
+        **api_pages(project),
+        "gallery": gallery_page(results, chapters),
+        "cost": cost_page(results, rows),
+    }
+    texts = {"conf.py": settings.CONF, **_prose(project.root / "docs"), **index_parts(results, rows, chapters)}
+    texts |= {f"{page}.md": text for page, text in pages.items()}
+    texts["references.bib"] = references.read_text(encoding="utf-8") if references.is_file() else ""
     pictures: dict[str, bytes] = {}
     for notebook in results.notebooks:
         texts[f"{notebook.page}.ipynb"], own = notebook_page(notebook, results)
@@ -105,49 +101,20 @@ def _pages(project: Project, results: Results) -> Staged:
     return Staged({name: text.encode() for name, text in texts.items()}, rows, pictures)
 
 
+def _prose(docs: Path) -> dict[str, str]:
+    """Pages that stand in ``docs/`` as they are; those that list a folder get a table of its contents."""
+    found = {
+        path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8")
+        for pattern in _PROSE
+        for path in sorted(docs.glob(pattern))
+        if path.name not in _LEFT_OUT
+    }
+    for index in ("how-to/index.md", "decisions/README.md"):
+        if index in found:
+            beside = [name.removesuffix(".md") for name in found if _is_beside(name, index)]
+            found[index] += markup.toctree(sorted(beside))
+    return found
+
+
 def _is_beside(name: str, index: str) -> bool:
     return name != index and name.partition("/")[0] == index.partition("/")[0]
-
-
-def find_chapters(project: Project, results: Results) -> list[pages.Chapter]:
-    """Chapters that left results or have a page, with what is said of them.
-
-    Parameters
-    ----------
-    project : Project
-        Where packages and pages are.
-    results : Results
-        What the build left.
-
-    Returns
-    -------
-    list of Chapter
-        In alphabetical order.
-    """
-    folder = project.root / "docs" / "chapters"
-    names = {path.stem for path in folder.glob("*.md") if path.stem != "index"} | set(results.chapters)
-    return [_chapter(project, folder, name) for name in sorted(names)]
-
-
-def _chapter(project: Project, folder: Path, name: str) -> pages.Chapter:
-    summary = _docstring(project.root / project.package / name / "__init__.py")
-    page = folder / f"{name}.md"
-    title = name.replace("_", " ").capitalize()
-    if not page.is_file():
-        return pages.Chapter(name, title, summary.partition("\n")[0], f"# {title}\n\n{summary}\n")
-    prose = page.read_text(encoding="utf-8")
-    heading = re.search(r"^# +(.+)$", prose, flags=re.MULTILINE)
-    if heading is None:
-        raise UsageError(f"{page} must begin with a heading (# Title); it has none.")
-    return pages.Chapter(name, heading[1].strip(), summary.partition("\n")[0], prose)
-
-
-def _docstring(path: Path) -> str:
-    """Docstring of a module, without importing it."""
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "") if path.is_file() else ""
-
-
-def _chapter_index(chapters: Sequence[pages.Chapter]) -> str:
-    lines = ["# Chapters\n\n"]
-    lines += [f"- [{chapter.title}](/{chapter.page}.md): {chapter.summary}\n" for chapter in chapters]
-    return "".join(lines) + pages.toctree([f"/{chapter.page}" for chapter in chapters])
