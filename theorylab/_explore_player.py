@@ -27,13 +27,13 @@ _STYLE = """
 .theorylab-player{--accent:#0072b2;margin:1rem 0;max-width:100%;color:inherit}
 .theorylab-player img{display:block;width:100%;height:auto;background:#fff;border-radius:4px}
 .theorylab-player .sliders{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,13rem),1fr));
-gap:.25rem 1.5rem;margin:.5rem 0 0}
+gap:.5rem 1.5rem;margin:.5rem 0 0}
 .theorylab-player .sliders[hidden]{display:none}
-.theorylab-player .slider{display:grid;grid-template-columns:1fr auto;align-items:baseline}
+.theorylab-player .slider{display:grid;grid-template-columns:1fr auto;align-items:baseline;row-gap:.2rem}
 .theorylab-player label,.theorylab-player output{font:inherit;color:inherit;margin:0}
 .theorylab-player output{font-variant-numeric:tabular-nums;font-weight:600}
 .theorylab-player input{grid-column:1/-1;width:100%;height:2rem;margin:0;accent-color:var(--accent);cursor:pointer}
-.theorylab-player input:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:4px}
+.theorylab-player input:focus-visible{outline:3px solid var(--accent);outline-offset:0;border-radius:4px}
 @media (prefers-color-scheme:dark){:root:not([data-theme=light]) body:not([data-theme=light]) .theorylab-player
 {--accent:#56b4e9}}
 html[data-theme=dark] .theorylab-player,body[data-theme=dark] .theorylab-player{--accent:#56b4e9}
