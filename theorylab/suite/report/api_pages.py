@@ -33,7 +33,7 @@ def api_pages(project: Project) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Page to MyST Markdown.
+        File to its text: reStructuredText, as the docstrings are, but for the index.
     """
     package = project.root / project.package
     modules = {path.stem: path for path in sorted(package.glob("[a-z]*.py"))}
@@ -41,17 +41,21 @@ def api_pages(project: Project) -> dict[str, str]:
         rooms = {room: _source_of(folder / room) for room in _ROOMS}
         modules |= {f"{folder.name}.{room}": path for room, path in rooms.items() if path is not None}
     pages = {
-        f"api/{project.package}.{module}": _page(f"{project.package}.{module}", path, modules)
+        f"api/{project.package}.{module}.rst": _page(f"{project.package}.{module}", path, modules)
         for module, path in modules.items()
         if public_names(path)
     }
-    lines = (f"- [{page.removeprefix('api/')}](/{page}.md): {_summary(modules[_short(page)])}\n" for page in pages)
-    pages["api/index"] = _HEAD + "".join(lines) + markup.toctree(pages)
-    return pages
+    lines = (f"- [{_title(page)}](/{page}): {_summary(modules[_short(page)])}\n" for page in pages)
+    listed = _HEAD + "".join(lines) + markup.toctree(page.removesuffix(".rst") for page in pages)
+    return {"api/index.md": listed, **pages}
+
+
+def _title(page: str) -> str:
+    return page.removeprefix("api/").removesuffix(".rst")
 
 
 def _short(page: str) -> str:
-    return page.partition(".")[2]
+    return _title(page).partition(".")[2]
 
 
 def _source_of(module: Path) -> Path | None:
@@ -93,15 +97,22 @@ def _page(module: str, path: Path, documented: Collection[str]) -> str:
     package = module.partition(".")[0]
     elsewhere = _taken_from(path, {f"{package}.{other}" for other in documented} - {module})
     names = [name for name in public_names(path) if name not in elsewhere]
-    parts = [f"# {module}\n", _directive(module, f"   :members: {', '.join(names)}\n")]
+    parts = [_heading(module, "="), _directive(module, f"   :members: {', '.join(names)}\n")]
     if path.name == "__init__.py":
         for part in sorted(path.parent.glob("[a-z]*.py")):
-            parts += [f"\n## About {part.stem}\n", _directive(f"{module}.{part.stem}", "   :no-members:\n   :no-index:\n")]
+            parts += [
+                _heading(f"About {part.stem}", "-"),
+                _directive(f"{module}.{part.stem}", "   :no-members:\n   :no-index:\n"),
+            ]
     return "".join(parts)
 
 
 def _directive(module: str, options: str) -> str:
-    return f"\n```{{eval-rst}}\n.. automodule:: {module}\n{options}```\n"
+    return f".. automodule:: {module}\n{options}"
+
+
+def _heading(text: str, sign: str) -> str:
+    return f"\n{text}\n{sign * len(text)}\n\n"
 
 
 def _taken_from(path: Path, modules: Collection[str]) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from theorylab.suite.project import UsageError
+from theorylab.suite.project import STANDARD_PARAMETERS, UsageError
 from theorylab.suite.report import markup
 from theorylab.suite.report.results import ExecutedNotebook, Figure, Results, joined, png_digest, reproduce
 
@@ -86,16 +86,14 @@ def _values(cell: Mapping[str, Any]) -> dict[str, str]:
 def _with_run(cells: list[Any], notebook: ExecutedNotebook) -> list[Any]:
     """The cells, with a line under the title that says how the notebook was run."""
     parameters = notebook.parameters
-    told = ", ".join(
-        f"{name} {parameters[name]}" for name in ("profile", "seed", "backend", "device") if name in parameters
-    )
+    told = ", ".join(f"{name} {parameters[name]}" for name in STANDARD_PARAMETERS if name in parameters)
     stale = f"{markup.badge('stale')} {escape(notebook.stale)}. " if notebook.stale else ""
     source = f"notebooks/{notebook.name}.ipynb"
     took = "" if notebook.seconds is None else f", in {markup.seconds(notebook.seconds)}"
+    told = escape(told or "its defaults")
     line = (
-        f'<p class="lab-run">{stale}<code>{escape(source)}</code>, executed with {escape(told or "its defaults")}{took}. '
-        "Run it again: "
-        f'<code class="lab-command">{escape(reproduce(notebook.name, parameters))}</code></p>'
+        f'<p class="lab-run">{stale}<code>{escape(source)}</code>, executed with {told}{took}. '
+        f'Run it again: <code class="lab-command">{escape(reproduce(notebook.name, parameters))}</code></p>'
     )
     cell = {"cell_type": "markdown", "id": "lab-run", "metadata": {}, "source": markup.raw(line)}
     return [*cells[:1], cell, *cells[1:]]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from theorylab import __version__
+from theorylab.suite.report.accessibility import mend
 from theorylab.suite.report.provenance import footer
 from theorylab.suite.report.results import Results
 from theorylab.suite.report.rows import to_csv, to_json
@@ -120,7 +121,8 @@ def prepare(
         text = path.read_text(encoding="utf-8")
         if PLACEHOLDER in text:
             page = path.relative_to(folder).with_suffix("").as_posix()
-            path.write_text(text.replace(PLACEHOLDER, footer(page, results, staged.rows, facts)), encoding="utf-8")
+            told = footer(page, results, staged.rows, facts)
+            path.write_text(mend(text).replace(PLACEHOLDER, told), encoding="utf-8")
     return folder
 
 

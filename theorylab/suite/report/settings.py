@@ -81,6 +81,7 @@ def configure() -> dict[str, Any]:
         },
         "html_sidebars": {page: [] for page in ("index", "ledger", "gallery", "cost", "bibliography", "search")},
         "html_title": "theorylab",
+        "html_favicon": str(HERE / "static" / "icon.svg"),
         "html_show_sourcelink": False,
         "html_copy_source": False,
         "html_static_path": [str(HERE / "static")],

@@ -87,11 +87,11 @@ def _pages(project: Project, results: Results) -> Staged:
         "chapters/index": chapter_index(chapters),
         **{chapter.page: chapter_page(chapter, results, rows) for chapter in chapters},
         **paper_pages(bibliography, rows),
-        **api_pages(project),
         "gallery": gallery_page(results, chapters),
         "cost": cost_page(results, rows),
     }
     texts = {"conf.py": settings.CONF, **_prose(project.root / "docs"), **index_parts(results, rows, chapters)}
+    texts |= api_pages(project)
     texts |= {f"{page}.md": text for page, text in pages.items()}
     texts["references.bib"] = references.read_text(encoding="utf-8") if references.is_file() else ""
     pictures: dict[str, bytes] = {}
