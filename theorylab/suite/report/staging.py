@@ -25,6 +25,8 @@ __all__ = ["Staged", "stage"]
 
 #: Folders and files of ``docs/`` that become pages of the site as they are.
 _PROSE = ("*.md", "how-to/*.md", "decisions/*.md")
+#: Files of the project that pages include.
+_INCLUDED = ("CONTRIBUTING.md",)
 #: Pages of ``docs/`` that the site says better.
 _LEFT_OUT = ("claims.md",)
 
@@ -109,6 +111,9 @@ def _prose(docs: Path) -> dict[str, str]:
         for path in sorted(docs.glob(pattern))
         if path.name not in _LEFT_OUT
     }
+    for name in _INCLUDED:
+        if (docs.parent / name).is_file():
+            found[f"_parts/{name}"] = (docs.parent / name).read_text(encoding="utf-8")
     for index in ("how-to/index.md", "decisions/README.md"):
         if index in found:
             beside = [name.removesuffix(".md") for name in found if _is_beside(name, index)]

@@ -34,13 +34,13 @@ document.addEventListener("DOMContentLoaded", () => {
   function key(row, column, kind) {
     const cell = row.cells[column];
     if (kind === "number") return cell.dataset.value === "" ? NaN : Number(cell.dataset.value);
-    return cell.textContent.trim().toLowerCase();
+    return (cell.querySelector(".lab-id") ?? cell).textContent.trim().toLowerCase();
   }
 
-  function compare(a, b) {
-    if (typeof a === "string") return a.localeCompare(b);
+  // Strings by their characters, so that every reader sees the same order; what has no number comes last either way.
+  function compare(a, b, sign) {
     if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);
-    return a - b;
+    return sign * ((a > b) - (a < b));
   }
 
   function sort(column, descending) {
@@ -48,7 +48,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const kind = column < 0 ? "" : heads[column].dataset.sort;
     const keyed = original.map((row, place) => ({ row, place, key: column < 0 ? 0 : key(row, column, kind) }));
     const sign = descending ? -1 : 1;
-    keyed.sort((a, b) => sign * compare(a.key, b.key) || a.place - b.place);
+    keyed.sort((a, b) => compare(a.key, b.key, sign) || a.place - b.place);
     body.append(...keyed.map((item) => item.row));
     heads.forEach((head, index) => {
       if (index === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
@@ -74,6 +74,16 @@ document.addEventListener("DOMContentLoaded", () => {
     if (sorting && heads[Number(sorting[2])]?.dataset.sort) sort(Number(sorting[2]), sorting[1] === "-");
   }
 
+  // Whoever asks for one claim sees it, whatever the filters say.
+  function showTarget() {
+    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("#ledger tr");
+    if (!row?.hidden) return;
+    for (const name of fields) field(name).value = "";
+    filter();
+    remember();
+    row.scrollIntoView();
+  }
+
   heads.forEach((head, column) => {
     if (!head.dataset.sort) return;
     const button = document.createElement("button");
@@ -91,4 +101,6 @@ document.addEventListener("DOMContentLoaded", () => {
   recall();
   filter();
   form.hidden = false;
+  showTarget();
+  window.addEventListener("hashchange", showTarget);
 });
