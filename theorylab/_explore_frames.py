@@ -89,8 +89,8 @@ class FrameMaker:
                 ax.set_position(tuple(place))
             if isinstance(engine, LabelLayout):
                 engine.place_labels(fig)
-            # not savefig, which draws everything twice
-            FigureCanvasSVG(fig).print_svg(content, metadata={"Date": None})
+            canvas: Any = FigureCanvasSVG(fig)  # not savefig, which draws everything twice
+            canvas.print_svg(content, metadata={"Date": None})
         return compact(content.getvalue())
 
     def _drawn(self, values: Mapping[str, Any]) -> Figure:
