@@ -125,7 +125,8 @@ class Visit:
 
     def goto(self, address: str) -> Any:
         """Go to an address and wait until the page has all that it asked for."""
-        self.page.goto(address, wait_until="networkidle")
+        self.page.goto(address, wait_until="load")
+        self.page.wait_for_load_state("networkidle")
         return self.page
 
 

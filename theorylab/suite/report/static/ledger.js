@@ -23,7 +23,8 @@ document.addEventListener("DOMContentLoaded", () => {
         words.every((word) => text.includes(word)) &&
         fields.slice(1).every((name) => {
           const wanted = field(name).value;
-          return !wanted || row.dataset[name].split(" ").includes(wanted) || row.dataset[name] === wanted;
+          const given = name === "source" ? row.dataset.source.split(" ") : [row.dataset[name]];
+          return !wanted || given.includes(wanted);
         });
       row.hidden = !matches;
       shown += matches;
