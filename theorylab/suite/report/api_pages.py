@@ -38,8 +38,8 @@ def api_pages(project: Project) -> dict[str, str]:
     package = project.root / project.package
     modules = {path.stem: path for path in sorted(package.glob("[a-z]*.py"))}
     for folder in sorted(path for path in package.iterdir() if (path / "__init__.py").is_file()):
-        rooms = {room: _source_of(folder / room) for room in _ROOMS}
-        modules |= {f"{folder.name}.{room}": path for room, path in rooms.items() if path is not None}
+        for room in _ROOMS:
+            modules |= _modules_of(f"{folder.name}.{room}", folder / room)
     pages = {
         f"api/{project.package}.{module}.rst": _page(f"{project.package}.{module}", path, modules)
         for module, path in modules.items()
@@ -58,11 +58,14 @@ def _short(page: str) -> str:
     return _title(page).partition(".")[2]
 
 
-def _source_of(module: Path) -> Path | None:
-    for path in (module.with_suffix(".py"), module / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
+def _modules_of(name: str, room: Path) -> dict[str, Path]:
+    """The module of a room; the modules in it, where the room itself has no names."""
+    whole = next((path for path in (room.with_suffix(".py"), room / "__init__.py") if path.is_file()), None)
+    if whole is None:
+        return {}
+    if whole.name == "__init__.py" and not public_names(whole):
+        return {f"{name}.{path.stem}": path for path in sorted(room.glob("[a-z]*.py"))}
+    return {name: whole}
 
 
 def public_names(path: Path) -> list[str]:

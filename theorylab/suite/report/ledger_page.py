@@ -20,6 +20,7 @@ _COLUMNS = (
     ("Predicted", "number"),
     ("Measured", "number"),
     ("Margin", "number"),
+    ("Strain", "number"),
     ("Verdict", "text"),
     ("Controls rejected", "number"),
     ("Run", "number"),
@@ -146,12 +147,14 @@ def _table(rows: Sequence[Row]) -> str:
 def _row(row: Row) -> str:
     record, numbers, conditions = row.record, row.numbers, row.record["conditions"]
     name = f'<a class="lab-id" href="#{row.id}">{escape(row.id)}</a>'
+    compared = f"<small>Closest call: {escape(row.compared)}</small>"
     cells = [
-        f'<th scope="row">{name}<p class="lab-statement">{prose(record["statement"])}</p></th>',
+        f'<th scope="row">{name}<p class="lab-statement">{prose(record["statement"])}</p>{compared}</th>',
         f"<td>{source_links(row)}</td>",
         _number(numbers.predicted, escape(numbers.predicted_text)),
         _number(numbers.measured, escape(numbers.measured_text)),
-        _number(numbers.margin, f"{numbers.margin:.2g}<small>strain {row.strain:.2g}: {escape(row.compared)}</small>"),
+        _number(numbers.margin, f"{numbers.margin:.2g}"),
+        _number(row.strain, f"{row.strain:.2g}"),
         f"<td>{_verdict(row)}</td>",
         _number(row.rejected / max(1, len(row.controls)), _rejections(row)),
         _number(record["seconds"], f"{seconds(record['seconds'])}<small>{escape(conditions['profile'])}</small>"),

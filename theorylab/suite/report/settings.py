@@ -88,7 +88,7 @@ def configure() -> dict[str, Any]:
         "templates_path": [str(HERE / "templates")],
         "html_css_files": ["report.css"],
         "mathjax_path": "mathjax/tex-chtml.js",
-        "mathjax3_config": {"loader": {"load": ["ui/lazy"]}, "options": {"enableMenu": False}},
+        "mathjax3_config": {"options": {"enableMenu": False}},
         "html_context": {"build_placeholder": PLACEHOLDER, "default_mode": "auto"},
     }
 
@@ -107,6 +107,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         That all of it may run in several processes.
     """
     app.set_html_assets_policy("always")  # formulas stand in raw HTML too, where Sphinx does not see them
+    app.add_js_file("mathjax.js", priority=600)  # after Sphinx's own settings, before MathJax itself, which is deferred
     app.connect("doctree-read", _name_cells)
     app.connect("html-page-context", _page_scripts)
     app.connect("autodoc-process-docstring", _cite, priority=400)  # before numpydoc renames what it takes for footnotes
