@@ -355,7 +355,7 @@ def test_drawings_that_are_overtaken_are_left_out(kernel):
         for value in range(2, 30):
             slope.value = float(value)
         assert drawn == []  # the kernel goes on reading what the slider sends
-        await asyncio.sleep(10 * _explore_live._SHORTEST_PAUSE)
+        await asyncio.sleep(20 * _explore_live._PAUSE)
 
     asyncio.run(drag())
     assert drawn == [29.0]

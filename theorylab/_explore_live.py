@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
-import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from theorylab._explore_frames import FrameMaker, size_in_pixels
 
 __all__ = ["LiveSlider", "available", "widget"]
 
-_SHORTEST_PAUSE = 0.03  # seconds, between two drawings
+_PAUSE = 0.02  # seconds, in which the kernel reads what the sliders send
 _REMEMBERED = 256  # drawings
 
 
@@ -104,7 +103,6 @@ class _Painter:
         self._image = image
         self._trouble = trouble
         self._waiting = False
-        self._pause = _SHORTEST_PAUSE
         self._drawn: dict[tuple[Any, ...], bytes] = {}
 
     def request(self, _change: Any) -> None:
@@ -117,18 +115,13 @@ class _Painter:
             self.paint()
             return
         self._waiting = True
-        loop.call_later(self._pause, self.paint)
+        loop.call_later(_PAUSE, self.paint)
 
     def paint(self) -> None:
-        """Draw for the present values.
-
-        While that takes time the sliders move on; what they send meanwhile is read in the pause before the next
-        drawing, which is as long as a drawing takes.
-        """
+        """Draw for the present values; what the sliders have sent meanwhile is read before the next drawing."""
         self._waiting = False
         values = {name: control.value for name, control in self._controls.items()}
         key = tuple(values.values())
-        begin = time.perf_counter()
         try:
             if key not in self._drawn:
                 while len(self._drawn) >= _REMEMBERED:
@@ -138,4 +131,3 @@ class _Painter:
             self._trouble.value = ""
         except Exception as error:  # an exception in a callback would only reach the log of the notebook
             self._trouble.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
-        self._pause = max(_SHORTEST_PAUSE, time.perf_counter() - begin)
