@@ -6,7 +6,8 @@ PROFILE ?= quick
 TORCH   ?= torch
 JAX     ?= jax
 
-GALLERY = $(addprefix random_features/,learning_curves.svg digits.svg) self_distillation/fits.svg sparse_ot/plans.svg ntk/training.svg
+# One figure for each chapter: the one that the head of its page names.
+GALLERY = $(foreach page,$(wildcard docs/chapters/*.md),$(basename $(notdir $(page)))/$(shell sed -n 's/^figure: *//p' $(page)).svg)
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m theorylab
