@@ -18,6 +18,12 @@ def test_a_figure_knows_its_cell_its_claims_and_its_command(results):
     assert all(side > 100 for side in figure.size)
 
 
+def test_a_claim_without_a_record_is_not_led_to(project):
+    (project.figures / "averages" / "variance.claim.json").unlink()
+    results = load(project)
+    assert [shown.claims for shown in (*results.figures, *results.players)] == [(), ()]
+
+
 def test_a_player_is_found_by_being_there(results):
     (player,) = results.players
     assert (player.cell, player.claims) == ("move", ("averages.variance",))

@@ -139,7 +139,7 @@ def chapter_page(chapter: Chapter, results: Results, rows: Sequence[Row]) -> str
     notebooks = [notebook for notebook in results.notebooks if notebook.chapter == chapter.name]
     players = [player for player in results.players if player.chapter == chapter.name]
     figures = [figure for figure in results.figures if figure.chapter == chapter.name]
-    parts = [chapter.prose.rstrip() + "\n"]
+    parts = [markup.linked(chapter.prose.rstrip(), chapter.page, {row.id for row in rows}) + "\n"]
     if own:
         parts += ["\n## State of the claims\n", markup.raw(summary_bar(own))]
     if notebooks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from html import escape
 
 from theorylab.suite.report.results import Figure, Player, figure_anchor
@@ -16,6 +16,7 @@ __all__ = [
     "figure_anchor",
     "figure_link",
     "link",
+    "linked",
     "player",
     "prose",
     "raw",
@@ -115,6 +116,17 @@ def seconds(value: float | None) -> str:
     if value < 0.1:
         return "< 0.1 s"
     return f"{value:.1f} s" if value < 60 else f"{int(value) // 60} min {int(value) % 60} s"
+
+
+def linked(text: str, page: str, ids: Container[str]) -> str:
+    """Prose in Markdown in which ids of claims, as code, lead to their rows of the ledger.
+
+    Examples
+    --------
+    >>> linked("see `lab.law`, not `lab.myth`", "index", {"lab.law"})
+    'see <a href="ledger.html#lab.law"><code>lab.law</code></a>, not `lab.myth`'
+    """
+    return re.sub(r"`(\w+\.\w+)`", lambda found: claim_links([found[1]], page) if found[1] in ids else found[0], text)
 
 
 def toctree(pages: Iterable[str]) -> str:

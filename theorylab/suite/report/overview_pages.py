@@ -8,7 +8,7 @@ from html import escape
 from theorylab.suite.report import markup
 from theorylab.suite.report.chapter_pages import Chapter
 from theorylab.suite.report.ledger_page import summary_bar
-from theorylab.suite.report.results import Figure, Results
+from theorylab.suite.report.results import Figure, Player, Results
 from theorylab.suite.report.rows import Row, findings
 
 __all__ = ["cost_page", "gallery_page", "index_parts"]
@@ -57,13 +57,19 @@ def index_parts(results: Results, rows: Sequence[Row], chapters: Sequence[Chapte
 def _card(chapter: Chapter, results: Results, rows: Sequence[Row]) -> str:
     own = [row for row in rows if row.chapter == chapter.name]
     upheld = sum(row.status == "upheld" for row in own)
+    moving = next((player for player in results.players if player.chapter == chapter.name and player.frame), None)
     drawn = [figure for figure in results.figures if figure.chapter == chapter.name]
     chosen = next((figure for figure in drawn if figure.name == chapter.figure), drawn[0] if drawn else None)
+    image = _frame(moving) if moving else _image(chosen, "") if chosen else ""
     return (
-        f'<li><a href="{chapter.page}.html">{_image(chosen, "") if chosen else ""}'
+        f'<li><a href="{chapter.page}.html">{image}'
         f"<strong>{escape(chapter.title)}</strong></a>"
         f"<p>{escape(chapter.summary)} <span>{upheld} of {len(own)} claims upheld.</span></p></li>"
     )
+
+
+def _frame(player: Player) -> str:
+    return f'<img src="{player.frame}" alt="{escape(player.alt)}">'
 
 
 def _image(figure: Figure, loading: str = ' loading="lazy"') -> str:
@@ -93,17 +99,15 @@ def gallery_page(results: Results, chapters: Sequence[Chapter]) -> str:
         moving = [player for player in results.players if player.chapter == chapter.name]
         if still or moving:
             parts.append(f"\n## {chapter.title}\n")
-        if moving:
-            names = "; ".join(f"[{player.title}](/{chapter.page}.md#figures-that-move)" for player in moving)
-            parts.append(f"\nWith sliders: {names}.\n")
-        if still:
-            cards = "".join(
-                f'<li><a href="{chapter.page}.html#{figure.anchor}">{_image(figure)}'
-                f"<span>{escape(figure.title)}</span></a></li>"
-                for figure in still
-            )
-            parts.append(markup.raw(f'<ul class="lab-gallery">{cards}</ul>'))
+            cards = [_gallery_card(chapter, player, _frame(player), " (with sliders)") for player in moving]
+            cards += [_gallery_card(chapter, figure, _image(figure)) for figure in still]
+            parts.append(markup.raw(f'<ul class="lab-gallery">{"".join(cards)}</ul>'))
     return "".join(parts)
+
+
+def _gallery_card(chapter: Chapter, figure: Figure, image: str, note: str = "") -> str:
+    place = f"{chapter.page}.html#{figure.anchor}"
+    return f'<li><a href="{place}">{image}<span>{escape(figure.title)}{note}</span></a></li>'
 
 
 def cost_page(results: Results, rows: Sequence[Row]) -> str:

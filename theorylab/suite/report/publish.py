@@ -21,7 +21,7 @@ __all__ = ["about", "prepare", "surplus", "swap"]
 
 _SOURCES = (".md", ".ipynb", ".rst")
 #: What Sphinx leaves for itself.
-_NOT_PUBLISHED = (".buildinfo", "objects.inv", "jupyter_execute", "webpack-macros.html")
+_NOT_PUBLISHED = (".buildinfo", "objects.inv", "jupyter_execute", "webpack-macros.html", "_sources")
 
 
 def about(root: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +82,12 @@ class Player(Figure):
     def anchor(self) -> str:
         """Id of the figure; a figure that does not move may have the same name."""
         return "moving-" + figure_anchor(self.name)
+
+    @property
+    def frame(self) -> str:
+        """Address of its first drawing, which holds the drawing itself; empty where the player has none."""
+        found = re.search(r'<img [^>]*?src="(data:image/[^"]*)"', self.html)
+        return found[1] if found else ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,7 @@ class Results:
         """
         records = tuple(_record(path) for path in sorted(folder.glob(f"*/*{_SUFFIX}")))
         notebooks = tuple(_notebook(path, seconds, stale) for path in sorted(folder.glob("*/*.ipynb")))
-        origins = dict(_origins(notebooks))
+        origins = dict(_origins(notebooks, {record["id"] for record in records}))
         figures = sorted((_figure(path, origins) for path in folder.glob("*/*.svg")), key=_place)
         players = sorted((_player(path, origins) for path in folder.glob("*/*.html")), key=_place)
         return cls(records, notebooks, tuple(figures), tuple(players), stale)
@@ -262,7 +268,9 @@ def png_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_Places = Mapping[str, tuple[ExecutedNotebook, str]]
+#: Notebook and cell that saved a figure, and the claims whose results the cell drew from.
+_Origin = tuple[ExecutedNotebook | None, str, tuple[str, ...]]
+_NOWHERE: _Origin = (None, "", ())
 
 
 def _record(path: Path) -> Mapping[str, Any]:
@@ -286,14 +294,15 @@ def _notebook(path: Path, seconds: Mapping[str, float], stale: Mapping[str, str]
     return ExecutedNotebook(path.parent.name, path.stem, content, seconds.get(name), stale.get(f"{name}.ipynb", ""))
 
 
-def _origins(notebooks: tuple[ExecutedNotebook, ...]) -> Iterator[tuple[str, tuple[ExecutedNotebook, str]]]:
-    """Notebook and cell that saved each figure, by the figure's name."""
+def _origins(notebooks: Iterable[ExecutedNotebook], recorded: Collection[str]) -> Iterator[tuple[str, _Origin]]:
+    """Where each figure comes from, by its name; claims of which there is no record have no row to be led to."""
     for notebook in notebooks:
         for figure, cell in notebook.lineage.figures.items():
-            yield figure, (notebook, cell)
+            claims = tuple(claim for claim in notebook.lineage.drawn[figure] if claim in recorded)
+            yield figure, (notebook, cell, claims)
 
 
-def _figure(path: Path, origins: _Places) -> Figure:
+def _figure(path: Path, origins: Mapping[str, _Origin]) -> Figure:
     from theorylab import figures
 
     name = f"{path.parent.name}/{path.stem}"
@@ -301,10 +310,10 @@ def _figure(path: Path, origins: _Places) -> Figure:
         about = figures.describe(path)
     except (ValueError, SyntaxError) as error:
         raise UsageError(f"{path} must be a figure of theorylab.figures.save with an alt text: {error}") from None
-    return Figure(name, about.title, about.alt, about.provenance, _size(path), *_origin(name, origins))
+    return Figure(name, about.title, about.alt, about.provenance, _size(path), *origins.get(name, _NOWHERE))
 
 
-def _player(path: Path, origins: _Places) -> Player:
+def _player(path: Path, origins: Mapping[str, _Origin]) -> Player:
     from theorylab import explore
 
     name = f"{path.parent.name}/{path.stem}"
@@ -312,12 +321,7 @@ def _player(path: Path, origins: _Places) -> Player:
         about, html = explore.describe(path), explore.embed(path)
     except ValueError as error:
         raise UsageError(f"{path} must be a figure of theorylab.explore with an alt text: {error}") from None
-    return Player(name, about.title, about.alt, about.provenance, (0, 0), *_origin(name, origins), html=html)
-
-
-def _origin(name: str, origins: _Places) -> tuple[ExecutedNotebook | None, str, tuple[str, ...]]:
-    notebook, cell = origins.get(name, (None, ""))
-    return notebook, cell, notebook.lineage.drawn[name] if notebook else ()
+    return Player(name, about.title, about.alt, about.provenance, (0, 0), *origins.get(name, _NOWHERE), html=html)
 
 
 def _size(path: Path) -> tuple[int, int]:
