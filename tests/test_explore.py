@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from theorylab import _explore_live, explore, figures
 from theorylab._compact_svg import compact, pack, unpack
 from theorylab._explore_frames import FrameMaker, size_in_pixels
+from theorylab._figure_files import settle_layout
 
 X = np.linspace(0.0, 1.0, 30)
 ALT = "A rising line whose slope and curvature the two sliders change, on fixed axes."
@@ -147,6 +148,26 @@ def test_axes_stand_still_whatever_the_labels_beside_them():
     assert len({re.search(r"<clipPath.*?<rect ([^>]*)>", frame)[1] for frame in frames}) == 1
 
 
+def test_labels_find_their_places_in_every_frame():
+    kept = []
+
+    def keeping(slope, power):
+        kept.append(draw(slope, power))
+        return kept[-1]
+
+    maker = FrameMaker(keeping, "waves/slope", [{"slope": 1.0, "power": 1}])
+    maker.frame({"slope": 6.0, "power": 1})
+    (label,) = kept[-1].axes[0].texts
+    assert label.xy == (X[14], 6.0 * X[14])  # the last point below the upper limit
+    with figures.use_style():
+        alone = draw(1.0)
+        settle_layout(alone)
+    plt.close(alone)
+    places = [fig.axes[0].get_position(original=True).bounds for fig in (kept[-1], alone)]
+    assert places[0] == pytest.approx(places[1], abs=1e-8)  # with the room that the label asked for
+    assert places[0][2] < 0.8
+
+
 def test_no_figure_is_left_open():
     save()
     assert plt.get_fignums() == []
@@ -220,6 +241,13 @@ def test_rounding_errors_do_not_add_up():
     path = "M 0 0 " + " ".join(f"L {x:.4f} {x / 3:.4f}" for x in steps)
     (corners,) = paths(compact(f'<path d="{path}"/>'))
     assert np.max(np.abs(corners[1:, 0] - steps)) <= 0.05 + 1e-9
+
+
+def test_a_path_goes_on_from_where_it_was_closed():
+    path = "M 10 10 L 20 10 L 20 30 z L 12 15 M 50.25 50 Q 60 50 61 71.06 C 1 2 3 4 5 6 z"
+    (small,) = re.findall('d="(.*)"', compact(f'<path d="{path}"/>'))
+    np.testing.assert_allclose(absolute(small), absolute(path), atol=0.05 + 1e-9)
+    assert small == small.lower()
 
 
 @given(st.lists(st.text(alphabet="<>ab \"'é"), min_size=1))
@@ -335,6 +363,10 @@ def test_a_kernel_offers_the_finer_values_too(kernel):
     _, (slope,), *_ = live(slope=slider)
     assert [value for _, value in slope.options] == [0.01, *np.geomspace(0.01, 1.0, 5)[1:4], 1.0]
     assert slope.value == 1.0
+
+
+def test_of_two_values_that_look_the_same_the_one_of_the_page_is_offered():
+    assert explore.Slider([0.1, 0.7], fine=[0.1 + 1e-12, 0.4, 0.7 - 1e-12]).fine == (0.1, 0.4, 0.7)
 
 
 def test_finer_values_keep_the_direction_of_the_slider():

@@ -19,9 +19,9 @@ __all__ = ["compact", "pack", "unpack"]
 _DRAWN, _DEFINED = 1, 2
 _DEFINITIONS = re.compile(r"(<defs>.*?</defs>)", re.DOTALL)
 _DROPPED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
-_PATH = re.compile(r'(?<= d=")[MLQCZ\d.e+\s-]*(?=")')
+_PATH = re.compile(r'(?<= d=")[MLQCz\d.e+\s-]*(?=")')
 _PLACE = re.compile(r'(?<= [xy]=")-?\d+\.\d+(?=")|(?<=translate\()-?[\d.]+ -?[\d.]+(?=\))')
-_POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "Z": 0}
+_POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0}
 
 
 def compact(svg: str) -> str:
@@ -87,7 +87,7 @@ def _shorten(piece: str, digits: int) -> str:
 def _relative(path: str, digits: int) -> str:
     """Path data with relative commands; rounding errors do not add up, since differences are taken on the grid."""
     scale = 10**digits
-    words = iter(re.findall(r"[MLQCZ]|[^MLQCZ\s]+", path))
+    words = iter(re.findall(r"[MLQCz]|[^MLQCz\s]+", path))
     written, command, previous = [], "", ""
     here = start = (0, 0)
     for word in words:

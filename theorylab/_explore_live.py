@@ -102,24 +102,19 @@ class _Painter:
         self._controls = controls
         self._image = image
         self._trouble = trouble
-        self._waiting = False
         self._drawn: dict[tuple[Any, ...], bytes] = {}
 
     def request(self, _change: Any) -> None:
-        """A slider has moved: draw soon, unless that is about to happen."""
-        if self._waiting:
-            return
+        """A slider has moved: draw soon; of several requests at once the first draws, the others find it done."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no event loop to wait in
             self.paint()
             return
-        self._waiting = True
         loop.call_later(_PAUSE, self.paint)
 
     def paint(self) -> None:
         """Draw for the present values; what the sliders have sent meanwhile is read before the next drawing."""
-        self._waiting = False
         values = {name: control.value for name, control in self._controls.items()}
         key = tuple(values.values())
         try:
