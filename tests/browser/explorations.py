@@ -31,8 +31,12 @@ class Exploration:
         return [slider for slider in self.box.get_by_role("slider").all() if slider.is_visible()]
 
     def picture(self) -> bytes:
-        """The figure alone, without sliders and the numbers beside them."""
-        return screenshot(self.box.locator("svg, img, canvas").locator("visible=true").first)
+        """The figure alone, without sliders and the numbers beside them, once it has stopped moving."""
+        figure = self.box.locator("svg, img, canvas").locator("visible=true").first
+        before, now = b"", screenshot(figure)
+        while before != now:
+            before, now = now, screenshot(figure)
+        return now
 
 
 def move_by_keyboard(shown: Exploration, *, seconds: float = _HANG) -> None:
