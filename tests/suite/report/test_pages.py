@@ -93,12 +93,9 @@ def test_without_a_figure_that_moves_the_chosen_one_stands_for_the_chapter(proje
 def test_prose_leads_to_the_claims_that_it_names(project):
     page = project.root / "docs" / "chapters" / "averages.md"
     page.parent.mkdir()
-    page.write_text("# On averages
-
-See `averages.variance`, not `averages.myth`.
-")
-    text = chapter_text(project)
-    assert 'See <a href="../ledger.html#averages.variance"><code>averages.variance</code></a>, not `averages.myth`.' in text
+    page.write_text("# On averages\n\nSee `averages.variance`, not `averages.myth`.\n")
+    linked = '<a href="../ledger.html#averages.variance"><code>averages.variance</code></a>'
+    assert f"See {linked}, not `averages.myth`." in chapter_text(project)
 
 
 def test_papers_list_the_claims_that_test_them(project, rows):

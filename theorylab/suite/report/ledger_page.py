@@ -30,14 +30,20 @@ _COLUMNS = (
 _HEAD = """# The ledger
 
 Every claim of every chapter: what theory predicts, what was measured independently of it, and the verdict of a rule
-that was fixed beforehand. Numbers are those of the comparison that came closest to a refutation; *strain* is its
-discrepancy in units of what margin and 3.5 standard errors allow. A *control* is a deliberately wrong variant of the
-theory that the same rule must refute: its number says how far beyond the allowed it lay, and anything below 1 would be
-a miss. A claim is *upheld* when its verdict is the expected one and every control was rejected
-([how the rule works](/decisions/0001-evidence-and-verdicts.md)).
+that was fixed beforehand. The same as data: <a href="ledger.json">ledger.json</a>, <a href="ledger.csv">ledger.csv</a>.
+"""
 
-The same as data: <a href="ledger.json">ledger.json</a>, <a href="ledger.csv">ledger.csv</a>. Every claim has a
-permanent address, `ledger.html#chapter.claim`.
+_FINDINGS = """
+Statements that are published, or taken for granted, and that do not hold as they stand. Each is a claim whose expected
+verdict is *refuted*, upheld because the measurement refutes it and every control was told apart.
+"""
+
+_HOW_TO_READ = """
+Numbers are those of the comparison that came closest to a refutation. *Strain* is its discrepancy in units of what
+margin and 3.5 standard errors allow; beyond 1 it refutes. A *control* is a deliberately wrong variant of the theory
+that the same rule must refute; its number is its strain. A claim is *upheld* when its verdict is the expected one and
+every control was rejected ([how the rule works](/decisions/0001-evidence-and-verdicts.md)). Every claim has a permanent
+address, `ledger.html#chapter.claim`.
 """
 
 
@@ -58,14 +64,8 @@ def ledger_page(rows: Sequence[Row]) -> str:
     against = findings(rows)
     if against:
         parts += ["\n## Findings against the literature\n", _FINDINGS, raw(_findings(against))]
-    parts += ["\n## All claims\n", raw(_controls(rows) + _table(rows))]
+    parts += ["\n## All claims\n", _HOW_TO_READ, raw(_controls(rows) + _table(rows))]
     return "".join(parts)
-
-
-_FINDINGS = """
-Statements that are published, or taken for granted, and that do not hold as they stand. Each is a claim whose expected
-verdict is *refuted*, upheld because the measurement refutes it and every control was told apart.
-"""
 
 
 def summary_bar(rows: Sequence[Row]) -> str:

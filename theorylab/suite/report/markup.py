@@ -47,7 +47,8 @@ def prose(text: str) -> str:
     >>> prose("a < $x_1$")
     'a &lt; <span class="math notranslate nohighlight">\\(x_1\\)</span>'
     """
-    return "".join(map(_piece, _PIECES.split(text)))
+    pieces = "".join(map(_piece, _PIECES.split(text)))
+    return re.sub(r"(?<=\)</span>)(?=[.,;:)])", "&#8288;", pieces)  # no line begins with the full stop after a formula
 
 
 def _piece(text: str) -> str:

@@ -56,6 +56,7 @@ def configure() -> dict[str, Any]:
         "exclude_patterns": ["_parts"],
         "nb_execution_mode": "off",
         "nb_merge_streams": True,
+        "nb_render_markdown_format": "myst",  # results of claims have tables and formulas
         "myst_enable_extensions": ["amsmath", "colon_fence", "deflist", "dollarmath"],
         "myst_heading_anchors": 3,
         "bibtex_bibfiles": ["references.bib"],
@@ -107,7 +108,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         That all of it may run in several processes.
     """
     app.set_html_assets_policy("always")  # formulas stand in raw HTML too, where Sphinx does not see them
-    app.add_js_file("mathjax.js", priority=600)  # after Sphinx's own settings, before MathJax itself, which is deferred
+    app.add_js_file("mathjax.js", priority=400, loading_method="defer")  # before MathJax, which has 500
     app.connect("doctree-read", _name_cells)
     app.connect("html-page-context", _page_scripts)
     app.connect("autodoc-process-docstring", _cite, priority=400)  # before numpydoc renames what it takes for footnotes

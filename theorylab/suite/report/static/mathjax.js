@@ -1,8 +1,8 @@
-// Formulas of the ledger are typeset as they come into view: a thousand claims have several thousand of them.
+// On a long ledger formulas are typeset as they come into view: a thousand claims have several thousand of them.
+// Deferred, so that the table is there; before MathJax, so that its settings can still be changed.
 "use strict";
 
-window.MathJax = window.MathJax || {};
-if (/\/ledger\.html$/.test(location.pathname)) {
+if (document.querySelectorAll("#ledger tbody tr").length > 200) {
   window.MathJax.loader = { load: ["ui/lazy"] };
   window.MathJax.options = { ...window.MathJax.options, lazyMargin: "800px" };
 }
