@@ -29,8 +29,8 @@ def test_a_project_becomes_a_site_and_stays_one(project):
     assert "rendered 20" in ledger
     lecture = (site / "notebooks" / "averages" / "01_variance.html").read_text()
     assert 'id="cell-claim"' in lecture
-    assert "_static/mathjax/tex-chtml.js" in lecture
-    assert (site / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    assert "_static/mathjax/startup.js" in lecture
+    assert (site / "_static" / "mathjax" / "startup.js").is_file()
     assert (site / "figures" / "averages" / "curve.svg").is_file()
     assert not (site / "_sources").exists()
 

@@ -47,8 +47,7 @@ def prose(text: str) -> str:
     >>> prose("a < $x_1$")
     'a &lt; <span class="math notranslate nohighlight">\\(x_1\\)</span>'
     """
-    pieces = "".join(map(_piece, _PIECES.split(text)))
-    return re.sub(r"(?<=\)</span>)(?=[.,;:)])", "&#8288;", pieces)  # no line begins with the full stop after a formula
+    return "".join(map(_piece, _PIECES.split(text)))
 
 
 def _piece(text: str) -> str:

@@ -30,8 +30,16 @@ PLACEHOLDER = "@@theorylab-build@@"
 
 HERE = Path(__file__).parent
 _MATHJAX = "sphinx-mathjax-offline"
-# What MathJax loads at run time, and no more of its distribution.
-_MATHJAX_PARTS = ("tex-chtml.js", "ui/lazy.js", "ui/safe.js", "a11y/assistive-mml.js", "output/chtml/fonts/")
+# What pages load of MathJax: half of what its one file for everything weighs.
+_MATHJAX_LOADED = ("core", "input/tex", "output/chtml", "a11y/assistive-mml")
+# What is published: that, what is loaded later (by the ledger, and for a rare command in a formula), and the fonts.
+_MATHJAX_FILES = (
+    "startup.js",
+    *(f"{part}.js" for part in _MATHJAX_LOADED),
+    "ui/lazy.js",
+    "input/tex/extensions/",
+    "output/chtml/fonts/",
+)
 
 
 def configure() -> dict[str, Any]:
@@ -71,6 +79,7 @@ def configure() -> dict[str, Any]:
             "header_links_before_dropdown": 8,
             "navbar_end": ["theme-switcher"],
             "navbar_persistent": ["search-button"],
+            "primary_sidebar_end": [],
             "footer_start": ["provenance"],
             "footer_end": [],
             "show_toc_level": 1,
@@ -88,8 +97,8 @@ def configure() -> dict[str, Any]:
         "html_static_path": [str(HERE / "static")],
         "templates_path": [str(HERE / "templates")],
         "html_css_files": ["report.css"],
-        "mathjax_path": "mathjax/tex-chtml.js",
-        "mathjax3_config": {"options": {"enableMenu": False}},
+        "mathjax_path": "mathjax/startup.js",
+        "mathjax3_config": {"loader": {"load": list(_MATHJAX_LOADED)}, "options": {"enableAssistiveMml": True}},
         "html_context": {"build_placeholder": PLACEHOLDER, "default_mode": "auto"},
     }
 
@@ -128,10 +137,10 @@ def _name_cells(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _page_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """The ledger's script on the ledger's page only."""
+    """A page's own script on that page only."""
     del template, context, doctree
-    if page == "ledger":
-        app.add_js_file("ledger.js")
+    if page in ("ledger", "search"):
+        app.add_js_file(f"{page}.js", loading_method="defer")
 
 
 def _cite(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -160,6 +169,6 @@ def mathjax_files() -> dict[str, Path]:
     found = {}
     for file in files(_MATHJAX) or ():
         _, marker, part = file.as_posix().partition("/static/mathjax/")
-        if marker and part.startswith(_MATHJAX_PARTS):
+        if marker and part.startswith(_MATHJAX_FILES):
             found[part] = Path(str(file.locate()))
     return found

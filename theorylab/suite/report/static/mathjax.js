@@ -3,6 +3,6 @@
 "use strict";
 
 if (document.querySelectorAll("#ledger tbody tr").length > 200) {
-  window.MathJax.loader = { load: ["ui/lazy"] };
+  window.MathJax.loader.load.push("ui/lazy");
   window.MathJax.options = { ...window.MathJax.options, lazyMargin: "800px" };
 }
