@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,12 +92,12 @@ def move_by_pointer(shown: Exploration, *, seconds: float = _HANG) -> None:
 
 def follows(shown: Exploration, before: bytes, seconds: float) -> bool:
     """Whether the figure comes to look otherwise."""
-    return _within(seconds, lambda: changed(before, shown.picture()) > VISIBLE)
+    return within(seconds, lambda: changed(before, shown.picture()) > VISIBLE)
 
 
 def returns(shown: Exploration, before: bytes, seconds: float) -> bool:
     """Whether the figure comes to look the same again."""
-    return _within(seconds, lambda: changed(before, shown.picture()) == 0.0)
+    return within(seconds, lambda: changed(before, shown.picture()) == 0.0)
 
 
 def name(slider: Any) -> str:
@@ -120,7 +121,8 @@ def _share(slider: Any) -> float:
     return (value(slider) - least) / (most - least)
 
 
-def _within(seconds: float, true: Any) -> bool:
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    """Whether something becomes true in time."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

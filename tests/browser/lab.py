@@ -23,6 +23,18 @@ _SETTINGS = {
     "LabApp": {"check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate", "news_url": None},
     "LabServerApp": {"extension_manager": "readonly"},
 }
+#: The server ends with the process that started it, even one that was killed: nobody holds the other end of its input.
+_SERVER = """
+import os, signal, sys, threading
+from jupyterlab.labapp import main
+
+def end():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=end, daemon=True).start()
+sys.exit(main())
+"""
 #: Nobody is asked whether news may be fetched; cells out of sight are on the page like the others.
 _OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
@@ -93,13 +105,13 @@ def jupyterlab(python: Path, folder: Path, state: Path) -> Iterator[Lab]:
     (config / "jupyter_server_config.json").write_text(json.dumps(_SETTINGS), encoding="utf-8")
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(_OVERRIDES), encoding="utf-8")
     token = secrets.token_hex(16)
-    command = [str(python), "-m", "jupyterlab", "--ServerApp.root_dir", str(folder)]
+    command = [str(python), "-c", _SERVER, "--ServerApp.root_dir", str(folder)]
     with (state / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
             env=_environment(state, config, token),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -156,7 +168,8 @@ def _stop(process: subprocess.Popen[bytes], lab: Lab | None) -> None:
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP)
-            return
+            break
+    process.stdin.close()
 
 
 def run_all(page: Any, lab: Lab, *, seconds: float) -> None:
