@@ -71,6 +71,7 @@ def configure() -> dict[str, Any]:
         "bibtex_reference_style": "author_year",
         "numpydoc_show_class_members": False,
         "autodoc_typehints": "none",
+        "autosummary_generate": False,  # numpydoc brings it; it would import every module on every run
         "autodoc_default_options": {"no-value": True},
         "html_theme": "pydata_sphinx_theme",
         "html_theme_options": {
