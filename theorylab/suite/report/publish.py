@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from theorylab import __version__
+from theorylab._version import __version__
 from theorylab.suite.report.accessibility import mend
 from theorylab.suite.report.provenance import footer
 from theorylab.suite.report.results import Results
