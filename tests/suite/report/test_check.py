@@ -3,7 +3,7 @@
 import pytest
 
 from theorylab.suite.report import check
-from theorylab.suite.report.accessibility import mend
+from theorylab.suite.report.finish import mend
 
 SOUND = """<!doctype html><html><head><link rel="stylesheet" href="style.css"><link rel="canonical" href="https://x.org/">
 </head><body id="top"><a href="#top">up</a> <a href="sub/page.html#end">there</a> <a href="https://example.org">out</a>

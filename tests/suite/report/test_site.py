@@ -33,6 +33,8 @@ def test_a_project_becomes_a_site_and_stays_one(project):
     assert (site / "_static" / "mathjax" / "startup.js").is_file()
     assert (site / "figures" / "averages" / "curve.svg").is_file()
     assert not (site / "_sources").exists()
+    assert "searchindex.js" not in lecture
+    assert "searchindex.js" in (site / "search.html").read_text()
 
     # what Sphinx renders again is told by the times of its own files, which are copied to the site
     html = project.state / "report" / "html"

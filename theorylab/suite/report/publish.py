@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from theorylab._version import __version__
-from theorylab.suite.report.accessibility import mend
+from theorylab.suite.report.finish import lighten, mend
 from theorylab.suite.report.provenance import footer
 from theorylab.suite.report.results import Results
 from theorylab.suite.report.rows import to_csv, to_json
@@ -122,7 +122,8 @@ def prepare(
         if PLACEHOLDER in text:
             page = path.relative_to(folder).with_suffix("").as_posix()
             told = footer(page, results, staged.rows, facts)
-            path.write_text(mend(text).replace(PLACEHOLDER, told), encoding="utf-8")
+            text = mend(text if page == "search" else lighten(text))
+            path.write_text(text.replace(PLACEHOLDER, told), encoding="utf-8")
     return folder
 
 
