@@ -47,12 +47,12 @@ def test_the_state_of_the_ledger_is_the_sum_of_its_chapters():
 
 
 def test_every_chapter_shows_the_figure_that_stands_for_it():
-    pages = sorted((ROOT / "docs" / "chapters").glob("*.md"))
-    assert pages
-    for page in pages:
-        figure = re.search(r"^figure: (\w+)$", page.read_text(), flags=re.MULTILINE)
-        assert figure, page
-        assert f"(docs/gallery/{page.stem}/{figure[1]}.svg)" in TEXT
+    chapters = sorted((ROOT / "docs" / "chapters").glob("*.md"))
+    assert chapters
+    for path in chapters:
+        figure = re.search(r"^figure: (\w+)$", path.read_text(), flags=re.MULTILINE)
+        assert figure, path
+        assert f"(docs/gallery/{path.stem}/{figure[1]}.svg)" in TEXT
 
 
 @pytest.mark.parametrize("name", re.findall(r"`(\w+\.\w+)`(?:,|\))", TEXT))
