@@ -6,12 +6,16 @@ PROFILE ?= quick
 TORCH   ?= torch
 JAX     ?= jax
 
-GALLERY = $(addprefix random_features/,learning_curves.svg digits.svg) self_distillation/fits.svg sparse_ot/plans.svg ntk/training.svg
+# One figure for each chapter: the one that the head of its page names.
+GALLERY = $(foreach page,$(wildcard docs/chapters/*.md),$(basename $(notdir $(page)))/$(shell sed -n 's/^figure: *//p' $(page)).svg)
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m theorylab
-ARGS  = --profile $(PROFILE) $(if $(BACKEND),--backend $(BACKEND)) $(if $(DEVICE),--device $(DEVICE)) \
-        $(if $(SEED),--seed $(SEED)) $(if $(JOBS),-j $(JOBS)) $(if $(ONLY),--only $(ONLY))
+RUNS  = --profile $(PROFILE) $(if $(BACKEND),--backend $(BACKEND)) $(if $(DEVICE),--device $(DEVICE)) \
+        $(if $(SEED),--seed $(SEED)) $(if $(JOBS),-j $(JOBS))
+ARGS  = $(RUNS) $(if $(ONLY),--only $(ONLY))
+
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome 2>&1))
 
 COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group build --universal --generate-hashes --quiet \
           --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -22,7 +26,7 @@ CHOSEN := $(if $(filter file,$(origin PYTHON)),,--chosen)
 # $(call install,FOLDER,STAMPS,OPTIONS,VERSIONS): unless one of the stamps holds the key, install under the first one's name.
 # The key is a checksum and, for what is not locked, the versions that were asked for.
 define install
-@key="`cat pyproject.toml requirements.lock requirements-dev.lock | cksum`$(if $(4), $(4))"; \
+@key="`cat pyproject.toml requirements*.lock | cksum`$(if $(4), $(4))"; \
 if [ -z "$(CHOSEN)" ] && [ ! -e $(1)/unfinished ] && [ "`cat $(1)/place 2>&1`" = "$(CURDIR)" ]; then \
   for stamp in $(2); do [ "`cat $(1)/$$stamp.installed 2>&1`" != "$$key" ] || exit 0; done; \
 fi; \
@@ -33,7 +37,8 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help figures verify test format bench lab gallery claims backends test-backends lock clean distclean main dev
+.PHONY: help figures report site verify test test-browser format bench lab gallery claims backends test-backends lock \
+        clean distclean main dev browser chromium lab-environment
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -42,13 +47,19 @@ help:  ## list the targets
 	@echo '             ONLY=a chapter or notebook  PYTHON=the interpreter that makes .venv'
 
 main:
-	$(call install,.venv,main dev,--lock requirements.lock)
+	$(call install,.venv,main dev browser,--lock requirements.lock)
 
 dev:
-	$(call install,.venv,dev,--lock requirements-dev.lock)
+	$(call install,.venv,dev browser,--lock requirements-dev.lock)
 
 figures: main  ## run what changed and write figures/; fails when a claim is not upheld
 	@$(RUN) figures $(ARGS)
+
+report: dev  ## bring the results up to date and render site/; fails after that when a claim is not upheld
+	@$(RUN) report $(RUNS)
+
+site: dev  ## render site/ from the results that are there, without running a notebook
+	@$(RUN) report --no-run $(RUNS)
 
 verify: main  ## check every claim without notebooks
 	@$(RUN) verify $(ARGS)
@@ -73,9 +84,22 @@ bench: dev  ## compare with the peers, side by side
 	$(call install,.venv,bench,--extra bench)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lab:  ## open the notebooks in JupyterLab, from an environment of its own
+lab-environment:
 	$(call install,.venv-lab,lab,--lock requirements.lock --extra lab)
+
+lab: lab-environment  ## open the notebooks in JupyterLab, from an environment of its own
 	@.venv-lab/bin/python -m jupyterlab notebooks
+
+browser:
+	$(call install,.venv,browser,--lock requirements-browser.lock)
+
+chromium:
+	@[ -x "$(CHROMIUM)" ] || { \
+	  echo "theorylab: there is no Chromium. On Debian and Ubuntu: apt install chromium. Or name one: make CHROMIUM=/path" >&2; \
+	  exit 1; }
+
+test-browser: chromium browser lab-environment site  ## the site and JupyterLab in a real, headless Chromium
+	@THEORYLAB_TEST_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
 gallery: figures  ## copy the figures that the README shows to docs/gallery/
 	@for figure in $(GALLERY); do \
@@ -93,11 +117,13 @@ test-backends: backends  ## the tests that run on each array library, on torch a
 
 lock: dev  ## lock the dependencies of pyproject.toml, keeping what is locked; UPGRADE=1 takes the newest
 	@$(COMPILE) --output-file requirements.lock
-	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --extra dev --extra report --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --extra dev --extra report --extra browser --constraints requirements-dev.lock \
+	  --output-file requirements-browser.lock
 
 clean:  ## remove what the build made: figures, its state, caches
 	@[ ! -x $(BIN)/python ] || $(RUN) clean
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis build dist
+	@rm -rf site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis build dist
 	@find theorylab tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## the same, and the environments

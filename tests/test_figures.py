@@ -285,7 +285,7 @@ def test_no_name_leaves_the_output_directory(name):
         assert name == name.lower()
     else:
         with pytest.raises(ValueError, match="name must be"):
-            _figure_files._check_name(name)
+            _figure_files.check_name(name)
 
 
 def test_figures_are_refused():

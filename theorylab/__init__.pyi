@@ -2,6 +2,7 @@ from . import arrays as arrays
 from . import claims as claims
 from . import datasets as datasets
 from . import evidence as evidence
+from . import explore as explore
 from . import figures as figures
 from . import numerics as numerics
 from . import outputs as outputs

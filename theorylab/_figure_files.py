@@ -26,10 +26,24 @@ from matplotlib.text import Text
 from theorylab import outputs
 from theorylab._figure_style import use_style
 
-__all__ = ["Description", "Saved", "describe", "save"]
+__all__ = [
+    "MINIMUM_ALT_LENGTH",
+    "Description",
+    "Saved",
+    "check_figure",
+    "check_name",
+    "checked_text",
+    "describe",
+    "heading",
+    "provenance_text",
+    "save",
+    "settle_layout",
+]
+
+#: Characters that say what a reader would see; fewer cannot.
+MINIMUM_ALT_LENGTH = 30
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*/[a-z0-9][a-z0-9_]*")
-_MINIMUM_ALT_LENGTH = 30
 _PNG_DPI = 200
 _SCREEN_DPI = 96  # CSS pixels per inch: the width at which a notebook shows the figure
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
@@ -114,15 +128,13 @@ def save(
     ValueError
         If `fig` has no axes or text in LaTeX, `name` is malformed, `alt` is too short, or `title` is empty.
     """
-    _check_figure(fig)
-    _check_name(name)
-    text = _checked_text("alt", alt, _MINIMUM_ALT_LENGTH, "Say what the reader would see: axes, curves, what agrees.")
-    heading = name.replace("/", ": ").replace("_", " ")
-    if title is not None:
-        heading = _checked_text("title", title, 1, "Say in a few words what is shown, or leave it out.")
-    record = _provenance_text(parameters)
+    check_figure(fig)
+    check_name(name)
+    text = checked_text("alt", alt, MINIMUM_ALT_LENGTH, "Say what the reader would see: axes, curves, what agrees.")
+    spoken = heading(name, title)
+    record = provenance_text(parameters)
     with use_style(), mpl.rc_context({"svg.hashsalt": f"theorylab:{name}"}):
-        svg, png = _render(fig, name, heading, text, record)
+        svg, png = _render(fig, name, spoken, text, record)
     target = outputs.output_directory() / name
     saved = Saved(target.with_suffix(".svg"), target.with_suffix(".png"), text)
     outputs.write_atomic(saved.svg, svg)
@@ -159,7 +171,15 @@ def describe(path: Path | str) -> Description:
     return Description(title, alt, json.loads(record))
 
 
-def _check_figure(fig: Figure) -> None:
+def heading(name: str, title: str | None) -> str:
+    """Title of a figure: the one given, or one made from its name."""
+    if title is None:
+        return name.replace("/", ": ").replace("_", " ")
+    return checked_text("title", title, 1, "Say in a few words what is shown, or leave it out.")
+
+
+def check_figure(fig: Figure) -> None:
+    """Refuse what is no figure, empty, or set by LaTeX."""
     if not isinstance(fig, Figure):
         raise TypeError(f"fig must be a matplotlib Figure; got {type(fig).__name__}. Pass ax.figure for an axes.")
     if not fig.axes:
@@ -169,7 +189,8 @@ def _check_figure(fig: Figure) -> None:
         raise ValueError(f"fig must be free of LaTeX text; got {with_tex[0]!r}. Use mathtext: usetex=False.")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that is not ``chapter/name``."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
             f"name must be 'chapter/name' in lower-case letters, digits and underscores; got {name!r}. "
@@ -177,7 +198,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _checked_text(name: str, value: str, minimum: int, advice: str) -> str:
+def checked_text(name: str, value: str, minimum: int, advice: str) -> str:
+    """The text of an argument on one line; refused when it is short or not printable."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string; got {type(value).__name__}. {advice}")
     text = " ".join(value.split())
@@ -187,7 +209,8 @@ def _checked_text(name: str, value: str, minimum: int, advice: str) -> str:
     return text
 
 
-def _provenance_text(parameters: Mapping[str, Any] | None) -> str:
+def provenance_text(parameters: Mapping[str, Any] | None = None) -> str:
+    """What the results of this process come from, as JSON, with parameters added."""
     record = outputs.provenance()
     if parameters:
         record["parameters"] = {**(record.get("parameters") or {}), **parameters}
@@ -203,7 +226,7 @@ def _provenance_text(parameters: Mapping[str, Any] | None) -> str:
 def _render(fig: Figure, name: str, title: str, alt: str, record: str) -> tuple[bytes, bytes]:
     engine, dpi = fig.get_layout_engine(), fig.dpi
     try:
-        _settle_layout(fig)
+        settle_layout(fig)
         fig.set_layout_engine("none")  # both files show the same layout
         svg, png = BytesIO(), BytesIO()
         labels = {"Title": title, "Description": alt}
@@ -216,7 +239,8 @@ def _render(fig: Figure, name: str, title: str, alt: str, record: str) -> tuple[
     return _accessible(svg.getvalue().decode(), name, title, alt).encode(), png.getvalue()
 
 
-def _settle_layout(fig: Figure) -> None:
+def settle_layout(fig: Figure) -> None:
+    """Lay a figure out as if it had never been drawn before."""
     fig.set_dpi(_PNG_DPI)
     engine = fig.get_layout_engine()
     if engine is None:

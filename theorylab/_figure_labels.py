@@ -58,6 +58,10 @@ class LabelLayout(ConstrainedLayoutEngine):
             self._settle(renderer)
         return grids
 
+    def place_labels(self, fig: Figure) -> None:
+        """Put labels and badges of `fig` in their places and leave the axes where they are."""
+        self._settle(fig._get_renderer())  # type: ignore[attr-defined]
+
     def _settle(self, renderer: RendererBase) -> bool:
         """Put everything in its place; tells whether that asks for other room than before."""
         # An axes that is cleared drops its texts.

@@ -178,7 +178,7 @@ class Dataset:
         Parameters
         ----------
         value : float, optional
-            Mean of |x|^2; the number of features where it is not given.
+            Mean of ``|x|^2``; the number of features where it is not given.
 
         Returns
         -------
@@ -294,7 +294,7 @@ def standardized(X: Any) -> Any:
 
 
 def scaled_to_mean_square_norm(X: Any, value: float | None = None) -> Any:
-    """All features centred, then all samples multiplied by one factor so that the mean of |x|^2 is `value`.
+    """All features centred, then all samples multiplied by one factor so that the mean of ``|x|^2`` is `value`.
 
     Directions and relative variances are kept, unlike in :func:`standardized`.
 
@@ -303,7 +303,7 @@ def scaled_to_mean_square_norm(X: Any, value: float | None = None) -> Any:
     X : array_like, shape (n_samples, n_features)
         Features, in any array namespace.
     value : float, optional
-        Mean of |x|^2 over the samples; n_features where it is not given.
+        Mean of ``|x|^2`` over the samples; n_features where it is not given.
 
     Returns
     -------

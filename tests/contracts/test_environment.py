@@ -1,7 +1,8 @@
-"""pyproject.toml, the two locks and environment.yml say the same, on every platform that the locks are made for."""
+"""pyproject.toml, the locks and environment.yml say the same, on every platform that the locks are made for."""
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ PROJECT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 DEPENDENCIES = SETTINGS["project"]["dependencies"]
 BUILD = SETTINGS["dependency-groups"]["build"]
+EXTRAS = SETTINGS["project"]["optional-dependencies"]
+MAIN = [*DEPENDENCIES, *BUILD]
+DEV = [*MAIN, *EXTRAS["dev"], *EXTRAS["report"]]
 NEEDED = {
-    "requirements.lock": [*DEPENDENCIES, *BUILD],
-    "requirements-dev.lock": [*DEPENDENCIES, *BUILD, *SETTINGS["project"]["optional-dependencies"]["dev"]],
+    "requirements.lock": MAIN,
+    "requirements-dev.lock": DEV,
+    "requirements-browser.lock": [*DEV, *EXTRAS["browser"]],
 }
 PLATFORMS = {
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"},
@@ -77,9 +82,10 @@ def test_an_unmet_requirement_is_noticed():
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_both_locks_pin_the_same_versions(machine):
-    main, dev = versions("requirements.lock", machine), versions("requirements-dev.lock", machine)
-    assert main == {name: dev.get(name) for name in main}
+@pytest.mark.parametrize(("smaller", "larger"), list(pairwise(NEEDED)))
+def test_a_larger_lock_pins_the_same_versions(smaller, larger, machine):
+    few, many = versions(smaller, machine), versions(larger, machine)
+    assert few == {name: many.get(name) for name in few}
 
 
 @pytest.mark.parametrize("lock", NEEDED)

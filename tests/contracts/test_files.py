@@ -10,10 +10,27 @@ import yaml
 from theorylab import __version__
 
 PROJECT = Path(__file__).parents[2]
-LOCKS = {"requirements.lock", "requirements-dev.lock"}
+LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-browser.lock"}
 MAX_BYTES = 500_000
 MAX_LINES = 450
-TEXTS = {"", ".bib", ".cff", ".cfg", ".css", ".ipynb", ".json", ".md", ".py", ".pyi", ".rst", ".svg", ".toml", ".yml"}
+TEXTS = {
+    "",
+    ".bib",
+    ".cff",
+    ".cfg",
+    ".css",
+    ".html",
+    ".ipynb",
+    ".js",
+    ".json",
+    ".md",
+    ".py",
+    ".pyi",
+    ".rst",
+    ".svg",
+    ".toml",
+    ".yml",
+}
 # put together here, so that this file does not hold what it looks for
 MACHINE_PATHS = [re.compile(rf"(?<![\w.~/-])/{folder}/\w") for folder in ("home", "root", "Users", "work")]
 UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + r"ME|X" + r"XX)\b")

@@ -39,6 +39,23 @@ def test_the_ledger_counts_the_claims_and_controls_of_every_chapter():
     assert listed == expected
 
 
+def test_the_state_of_the_ledger_is_the_sum_of_its_chapters():
+    rows = re.findall(r"^\| `\w+` \|.*\| (\d+) of (\d+) \| (\d+) of (\d+) \| \d+ \|$", TEXT, flags=re.MULTILINE)
+    total = [sum(map(int, column)) for column in zip(*rows, strict=True)]
+    told = re.search(r"\*\*(\d+) of (\d+) claims are upheld, (\d+) of (\d+) wrong variants refuted\*\*", TEXT)
+    assert told
+    assert list(map(int, told.groups())) == total
+
+
+def test_every_chapter_shows_the_figure_that_stands_for_it():
+    chapters = sorted((ROOT / "docs" / "chapters").glob("*.md"))
+    assert chapters
+    for path in chapters:
+        figure = re.search(r"^figure: (\w+)$", path.read_text(), flags=re.MULTILINE)
+        assert figure, path
+        assert f"(docs/gallery/{path.stem}/{figure[1]}.svg)" in TEXT
+
+
 @pytest.mark.parametrize("name", re.findall(r"`(\w+\.\w+)`(?:,|\))", TEXT))
 def test_named_claims_exist(name):
     assert name in claims.discover()

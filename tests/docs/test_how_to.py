@@ -5,10 +5,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from theorylab import explore
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def output(tmp_path, monkeypatch):
+    """What the pages save goes to a folder of the test."""
+    monkeypatch.setenv("THEORYLAB_OUTPUT", str(tmp_path))
 
 
 @functools.cache
@@ -36,6 +45,23 @@ def test_what_the_page_on_learning_curves_says():
     assert 0.03 < found["digits_excess"] < 0.07
     assert 0.15 < found["excess"]["standardised"] < 0.3
     assert abs(found["excess"]["power transform"]) < 0.06
+
+
+def test_what_the_page_on_moving_figures_says():
+    (page,) = (page for page in PAGES if page.stem == "move-a-figure")
+    found = run(page)
+    assert [found[name].n_frames for name in ("moving", "player")] == [6, 6]
+    assert found["page"].count("<figure class=") == 2
+    many, few = (
+        explore.save(
+            found["draw"], name="my_project/size", alt="The same figure with many and with few frames.", **values
+        )
+        for values in (
+            {"ridge": np.geomspace(0.01, 1.0, 20), "width": [32, 64]},
+            {"ridge": [0.01, 1.0], "width": [32, 64]},
+        )
+    )
+    assert 200 < (len(many.html) - len(few.html)) / (many.n_frames - few.n_frames) < 800  # "about 500 bytes a frame"
 
 
 def test_a_broken_block_is_noticed(tmp_path):

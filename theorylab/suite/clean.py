@@ -13,7 +13,7 @@ from theorylab.suite.store import Records
 __all__ = ["clean_project", "orphaned_files"]
 
 #: What the build writes; another file in figures/ is somebody's own and stays, unless a notebook made it.
-_RESULTS = (".svg", ".png", ".claim.json", ".ipynb")
+_RESULTS = (".svg", ".png", ".html", ".claim.json", ".ipynb")
 
 
 def clean_project(project: Project, *, only_stale: bool, dry_run: bool) -> list[str]:

@@ -1,10 +1,10 @@
-"""Commands of ``theorylab``, also ``python -m theorylab``: list, figures, verify, why, clean, doctor."""
+"""Commands of ``theorylab``, also ``python -m theorylab``: list, figures, verify, report, why, clean, doctor."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from theorylab.suite.options import USAGE_STATUS, default_jobs, given_parameters, parser
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_CRASHED = 2
 _INTERRUPTED = 130
 
 
@@ -46,10 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def figures(options: argparse.Namespace) -> int:
     """Bring the results of the selected notebooks up to date and print the ledger."""
-    from theorylab.suite.build import Build
-    from theorylab.suite.ledger import print_ledger
+    from theorylab.suite.ledger import print_ledger, read_ledger
     from theorylab.suite.plan import Plan
-    from theorylab.suite.progress import progress_for
     from theorylab.suite.store import build_lock
 
     project = Project.find(options.root)
@@ -57,11 +56,39 @@ def figures(options: argparse.Namespace) -> int:
     given = given_parameters(options)
     with build_lock(project.state):
         plan = Plan(project, selected, given)
-        jobs = options.jobs or default_jobs(options.device)
-        outcome = Build(plan, jobs=jobs, progress=progress_for(sys.stderr)).run()
-    entries = _ledger(plan, outcome, everything=not options.only)
+        outcome = _build(plan, options)
+    fresh, stale = _fresh_and_stale(plan, _doubts(outcome), everything=not options.only)
+    entries = read_ledger(project.figures, fresh, stale)
     print(_told(outcome, plan))
     print_ledger(entries, sys.stdout)
+    return _figures_status(outcome, entries)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Render the site, whatever the verdicts, after bringing all results up to date unless told not to."""
+    from theorylab.suite.build import Outcome
+    from theorylab.suite.ledger import UPHELD, print_ledger, read_ledger
+    from theorylab.suite.plan import Plan
+    from theorylab.suite.report import RenderError, render
+    from theorylab.suite.store import build_lock
+
+    project = Project.find(options.root)
+    given = given_parameters(options)
+    with build_lock(project.state):
+        plan = Plan(project, project.notebooks, given)
+        outcome = Outcome() if options.no_run else _build(plan, options)
+        doubts = _out_of_date(plan) if options.no_run else _doubts(outcome)
+        fresh, stale = _fresh_and_stale(plan, doubts, everything=True)
+        entries = read_ledger(project.figures, fresh, stale)
+        if not options.no_run:
+            print(_told(outcome, plan))
+        print_ledger([entry for entry in entries if entry.status != UPHELD], sys.stdout, counted=entries)
+        try:
+            page = render(project, seconds=plan.seconds(), stale=stale, jobs=options.jobs or default_jobs("cpu"))
+        except RenderError as error:
+            print(f"theorylab: {error}", file=sys.stderr)
+            return _CRASHED
+    print(page)
     return _figures_status(outcome, entries)
 
 
@@ -143,31 +170,52 @@ _COMMANDS = {
     "list": list_project,
     "figures": figures,
     "verify": verify,
+    "report": report,
     "why": why,
     "clean": clean,
     "doctor": doctor,
 }
 
 
-def _ledger(plan: Plan, outcome: Outcome, *, everything: bool) -> list[Entry]:
-    """Entries of the selected notebooks; with everything selected, also of records that no notebook makes now."""
-    from theorylab.suite.ledger import read_ledger
+def _build(plan: Plan, options: argparse.Namespace) -> Outcome:
+    from theorylab.suite.build import Build
+    from theorylab.suite.progress import progress_for
 
+    jobs = options.jobs or default_jobs(options.device)
+    return Build(plan, jobs=jobs, progress=progress_for(sys.stderr)).run()
+
+
+def _doubts(outcome: Outcome) -> dict[str, str]:
+    """Notebooks whose results do not count after a build, with the reason."""
+    edited = {name: f"notebook {name} was edited while it ran" for name in outcome.edited}
+    return edited | {name: f"notebook {name} failed; this is from an earlier run" for name in outcome.failures}
+
+
+def _out_of_date(plan: Plan) -> dict[str, str]:
+    """Notebooks that would run if they were asked to, with the first reason."""
+    reasons = {name: plan.reasons(planned) for name, planned in plan.planned.items()}
+    return {name: f"notebook {name} has to run again: {why[0]}" for name, why in reasons.items() if why}
+
+
+def _fresh_and_stale(plan: Plan, doubts: Mapping[str, str], *, everything: bool) -> tuple[list[str], dict[str, str]]:
+    """Results that count, and those that do not, with the reason.
+
+    With everything selected, records that no notebook makes now are among the stale ones.
+    """
     figures = plan.project.figures
-    fresh, stale, owned = [], {}, set()
+    fresh: list[str] = []
+    stale: dict[str, str] = {}
     for name in plan.planned:
         files = plan.records.values(name).get("outputs", [])
-        owned.update(files)
-        if name in outcome.failures:
-            stale.update(dict.fromkeys(files, f"notebook {name} failed; this is from an earlier run"))
-        elif name in outcome.edited:
-            stale.update(dict.fromkeys(files, f"notebook {name} was edited while it ran"))
+        if name in doubts:
+            stale |= dict.fromkeys(files, doubts[name])
         else:
             fresh += files
     if everything:
-        unowned = {path.relative_to(figures).as_posix() for path in figures.glob("*/*.claim.json")} - owned
-        stale.update(dict.fromkeys(unowned, "no notebook makes this record; theorylab clean --stale removes it"))
-    return read_ledger(figures, fresh, stale)
+        records = {path.relative_to(figures).as_posix() for path in figures.glob("*/*.claim.json")}
+        unowned = records.difference(fresh, stale)
+        stale |= dict.fromkeys(unowned, "no notebook makes this record; theorylab clean --stale removes it")
+    return fresh, stale
 
 
 def _told(outcome: Outcome, plan: Plan) -> str:
@@ -188,5 +236,5 @@ def _figures_status(outcome: Outcome, entries: Sequence[Entry]) -> int:
     from theorylab.suite.ledger import exit_status
 
     if outcome.failures:
-        return 2
+        return _CRASHED
     return max(exit_status(entries), int(bool(outcome.edited)))

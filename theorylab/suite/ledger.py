@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["Entry", "exit_status", "print_ledger", "read_ledger", "summary_line"]
+__all__ = [
+    "CRASHED",
+    "INCONCLUSIVE",
+    "NOT_UPHELD",
+    "STALE",
+    "UPHELD",
+    "Entry",
+    "exit_status",
+    "print_ledger",
+    "read_ledger",
+    "summary_line",
+]
 
 UPHELD, NOT_UPHELD, INCONCLUSIVE, STALE, CRASHED = "upheld", "not upheld", "inconclusive", "stale", "crashed"
 _SUFFIX = ".claim.json"
@@ -131,7 +142,7 @@ def summary_line(entries: Sequence[Entry]) -> str:
     return ", ".join(always + [f"{counts[status]} {status}" for status in (STALE, CRASHED) if counts[status]])
 
 
-def print_ledger(entries: Sequence[Entry], stream: TextIO) -> None:
+def print_ledger(entries: Sequence[Entry], stream: TextIO, *, counted: Sequence[Entry] | None = None) -> None:
     """Table of all claims, the reason for each that is not upheld, and the counts.
 
     Parameters
@@ -140,6 +151,8 @@ def print_ledger(entries: Sequence[Entry], stream: TextIO) -> None:
         The ledger.
     stream : TextIO
         Where it goes.  A terminal gets colours and its own width, anything else unbroken rows.
+    counted : sequence of Entry, optional
+        What the counts are of, where the table shows a part only.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -156,7 +169,7 @@ def print_ledger(entries: Sequence[Entry], stream: TextIO) -> None:
     for entry in entries:
         if entry.status != UPHELD:
             console.print(f"{entry.chapter}.{entry.claim} {entry.status}: {entry.note}", soft_wrap=True)
-    console.print(summary_line(entries), style="bold")
+    console.print(summary_line(entries if counted is None else counted), style="bold")
 
 
 def exit_status(entries: Iterable[Entry]) -> int:

@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     listing = command("list", "chapters, notebooks and claims; which notebooks are up to date")
     figures = command("figures", "bring the results of the notebooks up to date and print the ledger")
     verify = command("verify", "run the claims without notebooks and print the ledger; writes nothing")
+    report = command("report", "the same for all notebooks, then render the site, whatever the verdicts")
     why = command("why", "say why a notebook has to run")
     clean = command("clean", "remove results and the build's memory of them; committed files stay")
     command("doctor", "which array libraries and devices work here")
@@ -74,10 +75,13 @@ def parser() -> argparse.ArgumentParser:
             "-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE",
             help="parameter of the selected notebooks, as a Python literal; repeatable",
         )  # fmt: skip
-    _add_conditions(verify)
+    report.add_argument("--no-run", action="store_true", help="render the results that are there; run no notebook")
+    report.set_defaults(parameters=[])
+    for each in (verify, report):
+        _add_conditions(each)
     for each, what in ((listing, "CHAPTER|NOTEBOOK"), (figures, "CHAPTER|NOTEBOOK"), (verify, "CHAPTER|CLAIM")):
         each.add_argument("--only", action="append", default=[], metavar=what, help="restrict to this; repeatable")
-    for each in (figures, verify):
+    for each in (figures, verify, report):
         each.add_argument(
             "-j", "--jobs", type=_count, metavar="N",
             help="how many at a time (default: one per core; one on a device other than the cpu)",

@@ -133,6 +133,12 @@ class Plan:
         code += [[file, self.checker.digest(file)] for file in sorted(planned.modules)]
         return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()[:16]
 
+    def seconds(self) -> dict[str, float]:
+        """Duration of the last run of each notebook under the conditions of this plan, where one is remembered."""
+        times = {name: self.records.values(name).get("seconds", {}) for name in self.planned}
+        keys = {name: planned.timing_key for name, planned in self.planned.items()}
+        return {name: times[name][key] for name, key in keys.items() if key in times[name]}
+
     def changed_since_start(self, planned: PlannedNotebook) -> bool:
         """Whether the notebook's code or a module was edited after this plan was made."""
         now = Notebook(planned.notebook.chapter, planned.notebook.path)

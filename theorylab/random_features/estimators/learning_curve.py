@@ -72,7 +72,7 @@ class LearningCurve:
     optimal_heldout_mse, optimal_train_mse : numpy.ndarray, shape (A, B)
         Errors at that ridge.
     baseline_mse : float
-        Error of predicting zero: the mean of |y|^2.
+        Error of predicting zero: the mean of ``|y|^2``.
     spectrum : KernelSpectrum
         What all of it was computed from; `risk_estimate` takes it for sizes that are not on the grid.
     """
