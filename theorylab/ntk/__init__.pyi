@@ -11,9 +11,9 @@ from .theory import DepthLimit as DepthLimit
 from .theory import KernelGradientFlow as KernelGradientFlow
 from .theory import dual_activation as dual_activation
 from .theory import early_stopping_risk as early_stopping_risk
-from .theory import ridge_risk as ridge_risk
 from .theory import gram_rank as gram_rank
 from .theory import kernel_degrees as kernel_degrees
+from .theory import ridge_risk as ridge_risk
 from .theory import spectral_law as spectral_law
 from .theory import sphere_spectrum as sphere_spectrum
 from .theory import zonal_profile as zonal_profile
