@@ -13,10 +13,15 @@ _ROLES = re.compile(r'(<div [^>]*?)role="(?:list|doc-biblioentry)" ?([^>]*class=
 # The theme loads the index of the search on every page, for suggestions that are switched off.
 _SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchindex|searchtools|language_data)\.js[^"]*"></script>')
 _ROLES_LAST = re.compile(r'(<div [^>]*class="citation[^"]*"[^>]*?) role="(?:list|doc-biblioentry)"')
+# A table without a heading over a column has no head there; one that is a formula alone is named by its source.
+_EMPTY_HEAD = re.compile(r'<th class="head"([^>]*)>(?:<p>\s*</p>)?</th>')
+_FORMULA_HEAD = re.compile(
+    r'<th class="head"(>(?:<p>)?<span class="math[^"]*">\\\((?P<formula>[^<]*)\\\)</span>(?:</p>)?</th>)'
+)
 
 
 def mend(html: str) -> str:
-    """Give names to the arrows of the sidebar and take wrong roles from a bibliography, as axe-core asks.
+    """Name the arrows of the sidebar and the heads of tables, take wrong roles from a bibliography, as axe-core asks.
 
     Parameters
     ----------
@@ -34,9 +39,18 @@ def mend(html: str) -> str:
     '<a class="reference internal" href="x.html">Plans</a><details><summary aria-label="Pages under Plans">'
     >>> mend('<a aria-current="page" href="#">Plans</a><details open="open"><summary>')
     '<a aria-current="page" href="#">Plans</a><details open="open"><summary aria-label="Pages under Plans">'
+    >>> mend('<th class="head"><p></p></th>')
+    '<td></td>'
     """
     named = _BRANCH.sub(r'\1<summary aria-label="Pages under \g<name>">', html)
-    return _ROLES_LAST.sub(r"\1", _ROLES.sub(r"\1\2", named))
+    headed = _EMPTY_HEAD.sub(r"<td\1></td>", named)
+    headed = _FORMULA_HEAD.sub(_named_formula, headed)
+    return _ROLES_LAST.sub(r"\1", _ROLES.sub(r"\1\2", headed))
+
+
+def _named_formula(head: re.Match[str]) -> str:
+    name = head["formula"].replace("\\", "")
+    return f'<th class="head"><span class="visually-hidden">{name}</span{head[1]}'
 
 
 def lighten(html: str) -> str:
