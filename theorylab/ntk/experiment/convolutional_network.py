@@ -124,12 +124,8 @@ class CNN:
             float64: weights (..., channels, fan_in) of each convolution, a filter's entries ordered by row, column and
             channel; (..., 1, fan_in) of the read-out, ordered by pixel and channel.
         """
-        backend = backend or arrays.backend()
-        lead = () if ensemble is None else (int(validation.check_count("ensemble", ensemble)),)
-        fan_out = (*[self.channels] * self.depth, 1)
-        weights = [rng.standard_normal((*lead, *shape)) for shape in zip(fan_out, self.fan_in, strict=True)]
-        biases = [rng.standard_normal((*lead, n)) for n in fan_out]
-        return NetworkParameters(tuple(map(backend.asarray, weights)), tuple(map(backend.asarray, biases)))
+        shapes = zip((*[self.channels] * self.depth, 1), self.fan_in, strict=True)
+        return NetworkParameters.draw(rng, shapes, ensemble=ensemble, backend=backend)
 
     def outputs(self, parameters: NetworkParameters, X: Any) -> Any:
         """Outputs of the network.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -32,6 +32,40 @@ class NetworkParameters(NamedTuple):
 
     weights: tuple[Any, ...]
     biases: tuple[Any, ...]
+
+    @classmethod
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        shapes: Iterable[tuple[int, int]],
+        *,
+        ensemble: int | None = None,
+        backend: arrays.Backend | None = None,
+    ) -> Self:
+        """Draw parameters from independent standard normals, on the host.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of the draws.
+        shapes : iterable of (n_out, n_in)
+            Of the weights of each layer.
+        ensemble : int, optional
+            Number of networks; one without ensemble axis when left out.
+        backend : theorylab.arrays.Backend, optional
+            Where the parameters go; NumPy by default.
+
+        Returns
+        -------
+        NetworkParameters
+            float64.
+        """
+        backend = backend or arrays.backend()
+        lead = () if ensemble is None else (int(validation.check_count("ensemble", ensemble)),)
+        shapes = list(shapes)
+        weights = tuple(backend.asarray(rng.standard_normal((*lead, *shape))) for shape in shapes)
+        biases = tuple(backend.asarray(rng.standard_normal((*lead, n_out))) for n_out, _ in shapes)
+        return cls(weights, biases)
 
 
 class TrainingRun(NamedTuple):
@@ -117,12 +151,8 @@ class MLP:
         NetworkParameters
             float64.
         """
-        backend = backend or arrays.backend()
-        lead = () if ensemble is None else (int(validation.check_count("ensemble", ensemble)),)
-        shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
-        weights = tuple(backend.asarray(rng.standard_normal((*lead, *shape))) for shape in shapes)
-        biases = tuple(backend.asarray(rng.standard_normal((*lead, n_out))) for n_out, _ in shapes)
-        return NetworkParameters(weights, biases)
+        shapes = zip(self.sizes[1:], self.sizes[:-1], strict=True)
+        return NetworkParameters.draw(rng, shapes, ensemble=ensemble, backend=backend)
 
     def forward(self, parameters: NetworkParameters, X: Any) -> tuple[list[Any], list[Any]]:
         """Run the network and keep what the backward pass needs.
