@@ -46,6 +46,13 @@ def test_a_shifted_kink_by_mpmath(rho):
     assert pair_means(SHIFTED, 1.0, 2.0, rho * math.sqrt(2.0)).value == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_product_that_is_almost_never_positive_settles_at_nothing():
+    # two of standard deviation 0.7, both beyond 0.7, with correlation -0.986: 1e-35, whose digits nobody needs
+    means = pair_means(SHIFTED, 0.49, 0.49, -0.986 * 0.49)
+    assert 0.0 <= float(means.value) < 1e-20
+    assert 0.0 <= float(means.derivative) < 1e-20
+
+
 def test_shapes_broadcast():
     means = pair_means(problem.relu(), np.array([1.0, 2.0])[:, None], 1.0, np.zeros(3))
     assert means.value.shape == means.derivative.shape == (2, 3)

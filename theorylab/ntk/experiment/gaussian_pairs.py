@@ -36,6 +36,8 @@ _STEPS = (1.0 / 8.0, 1.0 / 16.0, 1.0 / 32.0, 1.0 / 64.0)
 _FARTHEST = 3.2
 #: Change, over the mean of the magnitudes, at which two steps agree: the error of the second is about its square.
 _AGREED = 1e-9
+#: Change, over the product of the two root mean squares, that no sum in double precision can tell from none.
+_NOTHING = 1e-16
 
 
 class PairMeans(NamedTuple):
@@ -66,7 +68,8 @@ def pair_means(activation: Activation, q1: Any, q2: Any, c: Any) -> PairMeans:
     Returns
     -------
     PairMeans
-        In the broadcast shape, on the host.
+        In the broadcast shape, on the host; to rounding errors of the means of the magnitudes, or 1e-16 of what the two
+        root mean squares allow.
 
     Raises
     ------
@@ -97,10 +100,11 @@ def pair_means(activation: Activation, q1: Any, q2: Any, c: Any) -> PairMeans:
 def _converged(activation: Activation, q1: float, q2: float, c: float) -> Floats:
     """Both means with the coarsest step that the next one confirms."""
     before, _ = _one_pair(activation, q1, q2, c, _STEPS[0])
+    nothing = _NOTHING * _root_mean_square(activation, q1) * _root_mean_square(activation, q2)
     for step in _STEPS[1:]:
         means, magnitudes = _one_pair(activation, q1, q2, c, step)
         change = np.abs(means - before)
-        if np.all(change <= _AGREED * magnitudes):
+        if np.all(change <= _AGREED * magnitudes + nothing):
             return means
         before = means
     raise NotConverged("mean over a Gaussian pair", means, change, len(_STEPS))
@@ -125,6 +129,15 @@ def _one_pair(activation: Activation, q1: float, q2: float, c: float, step: floa
         means[i] = np.sum(outer * np.sum(inner, axis=1))
         magnitudes[i] = np.sum(np.abs(outer) * np.sum(np.abs(inner), axis=1))
     return means, magnitudes
+
+
+def _root_mean_square(activation: Activation, q: float) -> Floats:
+    """Of the activation and of its derivative, for one Gaussian of variance q."""
+    s = math.sqrt(q)
+    x, weights = (values[0] for values in _nodes(np.array(activation.kinks)[None, :] / s, _STEPS[-1]))
+    return np.sqrt(
+        [np.sum(weights * function(s * x) ** 2) for function in (activation.function, activation.derivative)]
+    )
 
 
 def _nodes(breaks: Floats, step: float) -> tuple[Floats, Floats]:
