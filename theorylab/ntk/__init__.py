@@ -1,4 +1,4 @@
-"""Neural tangent kernel: infinite width, training dynamics in function space, finite width, and the deep limit."""
+"""Neural tangent kernel: infinite width, training dynamics in function space, spectra, finite width, the deep limit."""
 
 import lazy_loader
 
