@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 #: What a column must be sorted by, by its head.
-_NUMBERS = {"Predicted": "predicted", "Measured": "measured", "Margin": "margin", "Run": "seconds"}
+_NUMBERS = {"Predicted": "predicted", "Measured": "measured", "Margin": "margin", "Strain": "strain", "Run": "seconds"}
 
 
 @dataclass(frozen=True)
