@@ -1,10 +1,10 @@
 """The empirical tangent kernel of a finite network, layer by layer, beside its explicit Jacobian and neural-tangents.
 
 A ReLU network with three hidden layers of width 512 and one output, at 500 points: all three give the same matrix, and
-the peer maps its two fastest implementations over the points (without that, and with vector products, it is many times
-slower).  They take turns in one run, with equal inputs and numbers of threads: medians, CPU seconds on one core and
-elapsed ones on two.  The Jacobian takes 2.2 GB, and twice that while it is made.  Run it with
-`python benchmarks/ntk_empirical.py`.
+the peer with its structured derivatives, the fastest of its implementations here, and with the contraction of
+Jacobians, both mapped over the points (its vector products were not faster than the contraction at 100 points).  They
+take turns in one run, with equal inputs and numbers of threads: medians, CPU seconds on one core and elapsed ones on
+two.  The Jacobian takes 2.2 GB, and twice that while it is made.  Run it with `python benchmarks/ntk_empirical.py`.
 """
 
 import functools
