@@ -1,11 +1,11 @@
 """A notebook in JupyterLab: open it, run all cells, move a slider, see the figure change."""
 
 import contextlib
+import http.client
 import shutil
 import signal
 import subprocess
 import sys
-import urllib.error
 from pathlib import Path
 
 import nbformat
@@ -145,6 +145,6 @@ def answers(server):
     """Whether somebody listens at the address of a server."""
     try:
         server.states()
-    except urllib.error.URLError:
+    except (OSError, http.client.HTTPException):  # nobody there, or gone in the middle of the answer
         return False
     return True

@@ -162,6 +162,7 @@ def test_the_search_finds_a_page(site, address, visit, from_disk):
     found = shown.locator("#search-results a, .search a")
     found.first.wait_for()
     assert any("random_features" in link.get_attribute("href") for link in found.all())
+    shown.wait_for_load_state("networkidle")  # the pages that it shows summaries of; leaving breaks that off
     found.first.click()
     shown.wait_for_load_state("networkidle")
     assert shown.locator("h1").count() == 1
