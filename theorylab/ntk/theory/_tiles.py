@@ -32,8 +32,9 @@ from theorylab.ntk.theory.dual import evaluate
 
 __all__ = ["kernels"]
 
-#: Side of a tile: four of them fit the second-level cache of current processors.
-_SIDE = {8: 160, 4: 192}
+#: Side of a tile, and from which number of points on the larger one: small tiles stay in the cache and waste little
+#: below the diagonal, large ones keep threads from waiting for the interpreter between two calls.
+_SIDE, _LARGE_SIDE, _MANY = 240, 400, 3000
 
 _Tile = Callable[[slice, slice], tuple[Any, ...]]
 
@@ -43,15 +44,14 @@ def kernels(network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> tuple[
     tile = _homogeneous(network, X, Y, wanted) if _is_homogeneous(network) else _general(network, X, Y, wanted)
     n, m = X.shape[0], (X if Y is None else Y).shape[0]
     results = tuple(np.empty((n, m), dtype=X.dtype) for _ in wanted)
-    side = _SIDE[X.dtype.itemsize]
+    side = _side(X, Y)
 
     def fill(corner: tuple[int, int]) -> None:
         rows, columns = (slice(start, min(start + side, end)) for start, end in zip(corner, (n, m), strict=True))
         for result, values in zip(results, tile(rows, columns), strict=True):
             if Y is None and rows == columns:
-                values = (
-                    np.triu(values) + np.triu(values, 1).T
-                )  # a product of matrices need not be symmetric to the bit
+                # A product of matrices need not be symmetric to the bit.
+                values = np.triu(values) + np.triu(values, 1).T
             elif Y is None:
                 result[columns, rows] = values.T
             result[rows, columns] = values
@@ -63,6 +63,10 @@ def kernels(network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> tuple[
         for name, result in zip(wanted, results, strict=True):
             np.fill_diagonal(result, exact[name])
     return results
+
+
+def _side(X: Any, Y: Any) -> int:
+    return _LARGE_SIDE if max(X.shape[0], 0 if Y is None else Y.shape[0]) >= _MANY else _SIDE
 
 
 def _each(function: Callable[[Any], None], items: list[Any]) -> None:
@@ -126,7 +130,7 @@ def _homogeneous(network: Network, X: Any, Y: Any, wanted: tuple[str, ...]) -> _
     right = left if Y is None else _Side(network, Y, gain, turn)
     xp, other = arrays.namespace(X), X if Y is None else Y
     scratch = threading.local()
-    side, one, turn = _SIDE[X.dtype.itemsize], X.dtype.type(1.0), X.dtype.type(turn)
+    side, one, turn = _side(X, Y), X.dtype.type(1.0), X.dtype.type(turn)
 
     def tile(rows: slice, columns: slice) -> tuple[Any, ...]:
         if not hasattr(scratch, "buffers"):
