@@ -113,6 +113,13 @@ def test_threads_change_nothing(monkeypatch):
     assert _tiles._thread_pools().info() == before
 
 
+def test_large_tiles_change_nothing(monkeypatch):
+    X = RNG.standard_normal((700, 3))
+    small = NTK()(X)
+    monkeypatch.setattr(_tiles, "_MANY", 600)
+    np.testing.assert_allclose(NTK()(X), small, rtol=1e-13)
+
+
 def test_threads_are_those_that_blas_may_use():
     with threadpoolctl.threadpool_limits(1):
         assert _tiles._threads() == 1
