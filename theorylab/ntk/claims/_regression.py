@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Regression:
     signal: np.ndarray
     noise_variance: float
 
-    @property
+    @functools.cached_property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues, and squared components of the signal summed over outputs."""
         flow = KernelGradientFlow(self.K, self.signal)
