@@ -132,10 +132,15 @@ def timed(function):
 
 
 def alternate(functions, repeats, threads):
-    """Median seconds of each function that times itself, in turns: CPU seconds on one core, elapsed ones on more."""
+    """Median seconds of each function that times itself, in turns: CPU seconds on one core, elapsed ones on more.
+
+    In each turn the second of two calls counts: what the other functions have driven out of the caches, and the memory
+    that a virtual machine has given back to its host in the meantime, cost every function the same and some much.
+    """
     seconds = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
+            function()
             seconds[name].append(function()[0 if threads == 1 else 1])
     return {name: statistics.median(values) for name, values in seconds.items()}
 

@@ -61,13 +61,47 @@ def test_nearly_singular_kernels(activation):
     np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-10 * np.max(np.abs(expected)))
 
 
-@pytest.mark.parametrize("block", [1, 7, 29, 30])
-def test_blocks_of_any_size_agree(block, monkeypatch):
+@pytest.mark.parametrize(("top", "block"), [(1, 1), (1, 7), (4, 9), (15, 14), (15, 15), (16, 1)])
+def test_blocks_of_any_size_agree(top, block, monkeypatch):
     flow, K_star, kernels = problem("relu", 30)
     expected = time_by_time(flow, TIMES["steps"], K_star, **kernels)
+    monkeypatch.setattr(_covariances, "_TOP", top)
     monkeypatch.setattr(_covariances, "_BLOCK", block)
-    got = flow.ensemble(TIMES["steps"], K_star, full=True, **kernels).covariance
-    np.testing.assert_allclose(got, expected, atol=1e-11)
+    for full in (True, False):
+        got = flow.ensemble(TIMES["steps"], K_star, full=full, **kernels).covariance
+        same = expected if full else np.diagonal(expected, axis1=1, axis2=2)
+        np.testing.assert_allclose(got, same, rtol=0.0, atol=1e-10 * np.max(expected))
+
+
+def test_a_prior_without_cholesky_factor_takes_the_other_way():
+    flow, K_star, kernels = problem("relu", 250)
+    directions = RNG.standard_normal((270, 3))
+    S = directions @ directions.T  # as of linear networks
+    kernels = {"S": S[:250, :250], "S_star": S[250:, :250], "S_star_star": S[250:, 250:]}
+    assert _covariances._half_by_cholesky(kernels["S"], flow.eigenvectors, _covariances._Scratch()) is None
+    expected = time_by_time(flow, TIMES["decades"], K_star, **kernels)
+    got = flow.ensemble(TIMES["decades"], K_star, full=True, **kernels).covariance
+    np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-10 * np.max(expected))
+
+
+def test_half_of_the_rotated_prior():
+    flow, _, kernels = problem("gelu", 60)
+    rotated = flow.eigenvectors.T @ kernels["S"] @ flow.eigenvectors
+    scratch = _covariances._Scratch()
+    for half in (
+        _covariances._half(kernels["S"], flow.eigenvectors, scratch),
+        np.asarray(_covariances._half(*map(array_api_strict.asarray, (kernels["S"], flow.eigenvectors)), scratch)),
+    ):
+        np.testing.assert_array_equal(half, np.tril(half))
+        np.testing.assert_allclose(half + half.T, rotated, rtol=0.0, atol=1e-13 * np.max(rotated))
+
+
+def test_results_do_not_share_memory():
+    flow, K_star, kernels = problem("relu", 200)
+    first = flow.ensemble(TIMES["steps"], K_star, full=True, **kernels).covariance
+    kept = first.copy()
+    flow.ensemble(TIMES["decades"], 2.0 * K_star, full=True, **kernels)
+    np.testing.assert_array_equal(first, kept)
 
 
 def test_the_definition_in_60_digits():

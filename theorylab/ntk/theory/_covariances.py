@@ -10,15 +10,16 @@ where N is one half of M, :math:`M = N + N^T`: what stands below the diagonal.  
 
 * Weights and products of two weights are, as functions of time, sums of a constant and exponentials, of which few are
   independent to working precision.  All of them, and so the covariance, are linear combinations of their values at a
-  few *nodes* among the times: about 35 for a hundred times over seven decades and a thousand components, half as many
-  without the largest eigenvalues.
+  few *nodes* among the times: about 30 for a hundred times over seven decades and a thousand components, half as many
+  without the largest eigenvalues.  Columns of N meet only their own and smaller eigenvalues.
 * Components of similar eigenvalues have nearly proportional weights: a block of :math:`A_t N` is a linear combination
-  of about eight products, however many times there are.
+  of about seven products, however many times there are.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,14 +30,17 @@ from theorylab import arrays
 __all__ = ["covariances"]
 
 #: Error of a weight or of a product of two, relative to the largest, each with the size of the modes that it meets.
-_TOLERANCE = 1e-12
-#: Components in a block.
+_TOLERANCE = 1e-11
+#: Components with the largest eigenvalues, which need more nodes than the others.
+_TOP = 96
+#: Components in each further block.
 _BLOCK = 128
 
 _Floats = NDArray[np.float64]
+_Indices = NDArray[np.intp]
 
 
-def covariances(weights: Any, eigenvectors: Any, kernels: tuple[Any, Any, Any, Any]) -> Any:
+def covariances(weights: Any, modes: Any, eigenvectors: Any, kernels: tuple[Any, Any, Any]) -> Any:
     """Covariance of the test points, or the variance of each where S_** is a vector, at each time.
 
     The coefficients of the combinations are found on the host, from the weights alone.
@@ -44,29 +48,69 @@ def covariances(weights: Any, eigenvectors: Any, kernels: tuple[Any, Any, Any, A
     Parameters
     ----------
     weights : array, shape (T, n)
-        The finite values of g, in the order of the eigenvalues.
+        The finite values of g, in the order of the eigenvalues, the largest first.
+    modes : array, shape (m, n)
+        A.
     eigenvectors : array, shape (n, n)
         Of the kernel of the training points.
-    kernels : tuple of array, shapes (m, n), (n, n), (m, n) and (m, m) or (m,)
-        K_*, S, S_* and S_**.
+    kernels : tuple of array, shapes (n, n), (m, n) and (m, m) or (m,)
+        S, S_* and S_**.
 
     Returns
     -------
     array, shape (T, m, m) or (T, m)
-        To about 1e-11 of the largest.
+        To about 1e-10 of the largest.
     """
-    K_star, S, S_star, S_star_star = kernels
-    xp, n = arrays.namespace(weights), weights.shape[1]
-    turned = S @ eigenvectors
-    weights, modes = _balanced(weights, K_star @ eigenvectors, xp.sum(eigenvectors * turned, axis=0))
-    components = _Components(weights, modes, S_star @ eigenvectors, eigenvectors, turned, _blocks(weights, modes))
-    cuts = sorted({0, min(_BLOCK, n), n})  # the largest eigenvalues need more nodes than the others, but are few
-    halves = [_half(components, *cut, pairs=S_star_star.ndim == 2) for cut in itertools.pairwise(cuts)]
-    coefficients = xp.concat([*(half[0] for half in halves), xp.ones_like(weights[:, :1])], axis=1)
-    values = xp.concat([*(half[1] for half in halves), 0.5 * S_star_star[None, ...]], axis=0)
-    values = values + (xp.matrix_transpose(values) if S_star_star.ndim == 2 else values)
+    values, coefficients = _at_nodes(weights, modes, eigenvectors, kernels)
+    xp = arrays.namespace(values)
     result = coefficients @ xp.reshape(values, (values.shape[0], -1))
-    return xp.reshape(result, (weights.shape[0], *S_star_star.shape))
+    return xp.reshape(result, (weights.shape[0], *values.shape[1:]))
+
+
+def _at_nodes(weights: Any, modes: Any, eigenvectors: Any, kernels: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    """Covariance at r of the times, and matrix (T, r) that makes of it those at all times."""
+    S, S_star, S_star_star = kernels
+    xp, n, pairs = arrays.namespace(weights), modes.shape[1], S_star_star.ndim == 2
+    scratch = _Scratch()
+    half = _half(S, eigenvectors, scratch)
+    weights, modes = _balanced(weights, modes, 2.0 * xp.linalg.diagonal(half))
+    blocks = _blocks(weights, modes)
+    top = blocks[0].place.stop
+    nodes, coefficients = _time_nodes(np.concatenate([block.mix for block in blocks], axis=1))
+    few, combined = _time_nodes(np.concatenate([block.mix for block in blocks[1:] or blocks], axis=1))
+    components = _Components(arrays.to_numpy(weights), modes, S_star @ eigenvectors, half, blocks, scratch)
+    values = _values(components, nodes, slice(0, top), "values", pairs=pairs)
+    if top < n:
+        others = _values(components, few, slice(top, n), "others", pairs=pairs)
+        there = arrays.promote(combined[nodes, :], like=values)[1][0]
+        others = scratch.product("mixed", there, xp.reshape(others, (others.shape[0], -1)))
+        values += xp.reshape(others, values.shape)
+    values = values + (xp.matrix_transpose(values) if pairs else values)
+    values += S_star_star[None, ...]
+    return values, arrays.promote(coefficients, like=values)[1][0]
+
+
+class _Scratch:
+    """Products of large matrices, by NumPy in memory used again: fresh pages cost as much as the arithmetic on them."""
+
+    #: So large that the C library takes it from the system and gives it back alone; what is not used costs nothing.
+    _LEAST = 1 << 22
+
+    def __init__(self) -> None:
+        self._pages: dict[str, _Floats] = {}
+
+    def array(self, name: str, *shape: int) -> _Floats:
+        """Array, not cleared, that takes the place of the last one of this name."""
+        size = math.prod(shape)
+        if self._pages.get(name, np.empty(0)).size < size:
+            self._pages[name] = np.empty(max(size, self._LEAST))
+        return self._pages[name][:size].reshape(shape)
+
+    def product(self, name: str, first: Any, second: Any) -> Any:
+        """Product of two matrices; NumPy's takes the place of the last one of this name."""
+        if isinstance(first, np.ndarray):
+            return np.matmul(first, second, out=self.array(name, first.shape[0], second.shape[1]))
+        return first @ second
 
 
 class _Block(NamedTuple):
@@ -82,15 +126,42 @@ class _Block(NamedTuple):
 class _Components(NamedTuple):
     """The problem in the principal components."""
 
-    #: At most one, (T, n), and so scaled that they tell how much a component matters.
-    weights: Any
+    #: At most one, (T, n), and so scaled that they tell how much a component matters; on the host.
+    weights: _Floats
     #: A, scaled against the weights, and B; (m, n).
     modes: Any
     prior: Any
-    #: U and SU, (n, n).
-    eigenvectors: Any
-    turned: Any
+    #: N, (n, n).
+    half: Any
     blocks: list[_Block]
+    scratch: _Scratch
+
+
+def _half(S: Any, eigenvectors: Any, scratch: _Scratch) -> Any:
+    """N: what stands below the diagonal of U^T S U, and half of what stands on it."""
+    xp = arrays.namespace(S)
+    lower = _half_by_cholesky(S, eigenvectors, scratch) if xp is arrays.namespace() else None
+    if lower is None:
+        rotated = eigenvectors.T @ (S @ eigenvectors)
+        lower = xp.tril(rotated) - 0.5 * xp.tril(xp.triu(rotated))
+    return lower
+
+
+def _half_by_cholesky(S: _Floats, eigenvectors: _Floats, scratch: _Scratch) -> _Floats | None:
+    """The same from triangular products, a quarter faster; None where S has no Cholesky factor."""
+    from scipy.linalg import blas, lapack
+
+    # Transposed, the scratch is as Fortran has matrices, so that it is written into.
+    factor, root = (scratch.array(name, *S.shape).T for name in ("half", "root"))
+    factor[...], root[...] = S.T, eigenvectors
+    factor, failed = lapack.dpotrf(factor, lower=1, overwrite_a=1)
+    if failed:
+        return None
+    root = blas.dtrmm(1.0, factor, root, lower=1, trans_a=1, overwrite_b=1)
+    factor[...] = 0.0
+    lower: _Floats = blas.dsyrk(1.0, root, trans=1, lower=1, c=factor, overwrite_c=1)
+    np.fill_diagonal(lower, 0.5 * np.diagonal(lower))
+    return lower
 
 
 def _balanced(weights: Any, modes: Any, spread: Any) -> tuple[Any, Any]:
@@ -104,8 +175,9 @@ def _balanced(weights: Any, modes: Any, spread: Any) -> tuple[Any, Any]:
 
 def _blocks(weights: Any, modes: Any) -> list[_Block]:
     xp, n, blocks = arrays.namespace(weights), weights.shape[1], []
-    for start in range(0, n, _BLOCK):
-        place = slice(start, min(start + _BLOCK, n))
+    top = _TOP if n >= 2 * _TOP else n
+    edges = [0, *np.linspace(top, n, -((top - n) // _BLOCK) + 1, dtype=int).tolist()]
+    for place in itertools.starmap(slice, itertools.pairwise(edges)):
         host = arrays.to_numpy(weights[:, place])
         index, shapes = _interpolation(host)
         products = arrays.promote(shapes, like=modes)[1][0][:, None, :] * modes[None, :, place]
@@ -113,58 +185,71 @@ def _blocks(weights: Any, modes: Any) -> list[_Block]:
     return blocks
 
 
-def _half(components: _Components, start: int, stop: int, *, pairs: bool) -> tuple[Any, Any]:
-    """Part of Z_t of the columns from `start` to `stop` of N - B: coefficients (T, r), values (r, m, m) or (r, m)."""
-    xp, m = arrays.namespace(components.modes), components.modes.shape[0]
-    host = arrays.to_numpy(components.weights)
-    nodes, coefficients = _time_nodes(host[:, start:])
-    _, (chosen, coefficients) = arrays.promote(host[nodes, :], coefficients, like=components.modes)
-    total = 0.0
-    for block in components.blocks:
-        place = block.place
-        if start <= place.start < stop:
-            left = chosen[:, None, place] * _lower(components, place, nodes)
-            if pairs:
-                flat = xp.reshape(left, (-1, left.shape[2])) @ components.modes[:, place].T
-                total = total + xp.reshape(flat, (-1, m, m))
+def _values(components: _Components, nodes: _Indices, columns: slice, name: str, *, pairs: bool) -> Any:
+    """Part of Z_t at the nodes, from some columns of N - B: (r, m, m) or (r, m); `name` is for `_Scratch`."""
+    left, right = _left(components, nodes, columns), components.modes[:, columns]
+    xp, (r, m, size) = arrays.namespace(left), left.shape
+    if pairs:
+        return xp.reshape(components.scratch.product(name, xp.reshape(left, (r * m, size)), right.T), (r, m, m))
+    return xp.sum(left * right[None, :, :], axis=2)
+
+
+def _left(components: _Components, nodes: _Indices, columns: slice) -> Any:
+    """Some columns, whole blocks, of (A_t N - B) diag(g_t) at the nodes: (r, m, columns)."""
+    xp, scratch, (m, _) = arrays.namespace(components.modes), components.scratch, components.modes.shape
+    weights = arrays.promote(components.weights[nodes, columns][:, None, :], like=components.modes)[1][0]
+    whole = scratch.array("left", len(nodes), m, weights.shape[2]) if xp is arrays.namespace() else None
+    parts = []
+    for index, block in enumerate(components.blocks):
+        if columns.start <= block.place.start < columns.stop:
+            later = components.blocks[index:]
+            mix = np.concatenate([np.full((len(nodes), 1), -1.0), *(part.mix[nodes, :] for part in later)], axis=1)
+            mix = arrays.promote(mix, like=components.modes)[1][0]
+            stacked = xp.reshape(_stacked(components, block.place, later), (mix.shape[1], -1))
+            mixed = xp.reshape(scratch.product("mixed", mix, stacked), (len(nodes), m, -1))
+            place = slice(block.place.start - columns.start, block.place.stop - columns.start)
+            if whole is None:
+                parts.append(mixed * weights[:, :, place])
             else:
-                total = total + xp.sum(left * components.modes[None, :, place], axis=2)
-    return coefficients, total
+                np.multiply(mixed, weights[:, :, place], out=whole[:, :, place])
+    return xp.concat(parts, axis=2) if whole is None else whole
 
 
-def _lower(components: _Components, place: slice, nodes: NDArray[np.intp]) -> Any:
-    """A_t N - B at the nodes, in the columns of one block: (r, m, size)."""
-    xp, (m, _) = arrays.namespace(components.modes), components.modes.shape
-    columns = components.eigenvectors[:, place.start :].T @ components.turned[:, place]
-    parts, mixes = [components.prior[None, :, place]], [np.full((len(nodes), 1), -1.0)]
-    for block in components.blocks:
-        if block.place.start >= place.start:
-            rows = columns[block.place.start - place.start : block.place.stop - place.start, :]
-            product = block.products @ (0.5 * rows if block.place == place else rows)
-            parts.append(xp.reshape(product, (-1, m, product.shape[1])))
-            mixes.append(block.mix[nodes, :])
-    stacked, mix = xp.concat(parts, axis=0), arrays.promote(np.concatenate(mixes, axis=1), like=components.modes)[1][0]
-    return xp.reshape(mix @ xp.reshape(stacked, (stacked.shape[0], -1)), (-1, *stacked.shape[1:]))
+def _stacked(components: _Components, columns: slice, blocks: list[_Block]) -> Any:
+    """Some columns of B, and below them those of the products of each block with N."""
+    xp, prior = arrays.namespace(components.modes), components.prior[:, columns]
+    pairs = [(block.products, components.half[block.place, columns]) for block in blocks]
+    if xp is not arrays.namespace():
+        return xp.concat([prior, *(products @ rows for products, rows in pairs)], axis=0)
+    ends = list(itertools.accumulate((len(products) for products, _ in pairs), initial=len(prior)))
+    stacked = components.scratch.array("stacked", ends[-1], prior.shape[1])
+    stacked[: len(prior), :] = prior
+    for (products, rows), (start, stop) in zip(pairs, itertools.pairwise(ends), strict=True):
+        np.matmul(products, rows, out=stacked[start:stop, :])
+    return stacked
 
 
-def _time_nodes(weights: _Floats) -> tuple[NDArray[np.intp], _Floats]:
-    """A few of the times, and matrix (T, r) that makes of the values there those at all times."""
+def _time_nodes(weights: _Floats) -> tuple[_Indices, _Floats]:
+    """A few of the times, and matrix (T, r) that makes of the values there those at all times.
+
+    It does so for a constant, for each weight (T, q) and for each product of two.
+    """
     index, _ = _interpolation(weights)
     few = weights[:, index]
     first, second = np.triu_indices(few.shape[1])
-    functions = np.concatenate([few, few[:, first] * few[:, second]], axis=1)
+    functions = np.concatenate([np.ones((len(few), 1)), few, few[:, first] * few[:, second]], axis=1)
     nodes, coefficients = _interpolation(functions.T)
     return nodes, coefficients.T
 
 
-def _interpolation(matrix: _Floats) -> tuple[NDArray[np.intp], _Floats]:
-    """Columns r of a matrix (p, q), and matrix (r, q) that makes of them all columns, by pivoted QR."""
-    import scipy.linalg
+def _interpolation(matrix: _Floats) -> tuple[_Indices, _Floats]:
+    """Columns r of a matrix (p, q), and matrix (r, q) that makes of them all columns; none where all are negligible."""
+    from scipy.linalg.interpolative import interp_decomp
 
-    triangle, order = scipy.linalg.qr(matrix, mode="r", pivoting=True, check_finite=False)
-    rank = int(np.sum(np.abs(np.diagonal(triangle)) > _TOLERANCE))
-    coefficients = np.zeros((max(rank, 1), matrix.shape[1]))
-    if rank:
-        coefficients[:, order[:rank]] = np.eye(rank)
-        coefficients[:, order[rank:]] = scipy.linalg.solve_triangular(triangle[:rank, :rank], triangle[:rank, rank:])
-    return order[: max(rank, 1)], coefficients
+    rank, order, others = 0, np.arange(matrix.shape[1]), np.zeros((0, matrix.shape[1]))
+    size = float(np.max(np.linalg.norm(matrix, axis=0), initial=0.0))
+    if size > _TOLERANCE:
+        rank, order, others = interp_decomp(np.ascontiguousarray(matrix), _TOLERANCE / size, rand=False)
+    coefficients = np.zeros((rank, matrix.shape[1]))
+    coefficients[:, order[:rank]], coefficients[:, order[rank:]] = np.eye(rank), others
+    return order[:rank], coefficients

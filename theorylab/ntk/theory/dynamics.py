@@ -225,7 +225,7 @@ class KernelGradientFlow:
         infinite time is the posterior of Gaussian process regression.  For the full tangent kernel the limit is not a
         posterior of any Gaussian process.
 
-        Covariances are exact to about 1e-11 of the largest, not of each: from about thirty times on, further ones are
+        Covariances are exact to about 1e-10 of the largest, not of each: from about thirty times on, further ones are
         combined from those.
         """
         xp, n = self._xp, self._y.shape[0]
@@ -236,9 +236,9 @@ class KernelGradientFlow:
         S_star_star = self._kernel("S_star_star", S_star_star, shape)
         if not full and S_star_star.ndim == 2:
             S_star_star = xp.linalg.diagonal(S_star_star)
-        mean = self.predict(times, K_star, learning_rate=learning_rate)
-        weights = self._learned(times, learning_rate, False)[1]
-        return Ensemble(mean, covariances(weights, self.eigenvectors, (K_star, S, S_star, S_star_star)))
+        weights, modes = self._learned(times, learning_rate, False)[1], K_star @ self.eigenvectors
+        mean = _modes_at_times(xp, modes, weights, self.eigenvectors.T @ self._y)
+        return Ensemble(mean, covariances(weights, modes, self.eigenvectors, (S, S_star, S_star_star)))
 
     def _learned(self, times: Any, learning_rate: float, discrete: bool) -> tuple[Any, Any]:
         r"""Share of each component of the residual that is gone, and the function :math:`g_t`, both (T, n)."""
