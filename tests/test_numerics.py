@@ -457,3 +457,52 @@ def test_rules_refuse_bad_arguments():
         numerics.gauss_gegenbauer(3, 1)
     with pytest.raises(ValueError, match="^upper must be > lower = 1; got 1"):
         numerics.gauss_legendre(3, 1.0, 1.0)
+
+
+@given(n=st.integers(1, 12), rank=st.integers(0, 12), seed=st.integers(0, 1000))
+def test_decomposition_of_a_gram_matrix(n, rank, seed):
+    features = np.random.default_rng(seed).standard_normal((n, rank))
+    K = features @ features.T
+    before = K.copy()
+    eigenvalues, vectors = numerics.decompose_gram(K)
+    np.testing.assert_array_equal(K, before)
+    assert (np.diff(eigenvalues) <= 0.0).all()
+    assert np.count_nonzero(eigenvalues) == min(n, rank)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(n), atol=1e-13)
+    np.testing.assert_allclose(vectors * eigenvalues @ vectors.T, K, atol=1e-12 * max(1.0, np.max(np.abs(K))))
+
+
+def test_decomposition_in_every_library(backend):
+    K = [[2.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]]
+    expected = numerics.decompose_gram(K)
+    for got, host in zip(numerics.decompose_gram(backend.asarray(K)), expected, strict=True):
+        assert arrays.namespace(got) is arrays.namespace(backend.asarray(1.0))
+        np.testing.assert_allclose(np.abs(arrays.to_numpy(got)), np.abs(host), rtol=0.0, atol=1e-14)
+
+
+@pytest.mark.parametrize("tolerance", [1e-8, 1e-4])
+@pytest.mark.parametrize(
+    ("K", "message"),
+    [
+        (lambda size: [[1.0, 0.5], [0.5 + size, 1.0]], "K must be symmetric; got entries that differ by"),
+        (lambda size: [[1.0, 0.0], [0.0, -size]], "K must be positive semi-definite; got an eigenvalue of -"),
+    ],
+)
+def test_what_a_gram_matrix_may_lack(K, message, tolerance):
+    numerics.decompose_gram(K(0.9 * tolerance), tolerance=tolerance)
+    with pytest.raises(ValueError, match=message):
+        numerics.decompose_gram(K(1.1 * tolerance), tolerance=tolerance)
+
+
+def test_no_gram_matrix():
+    with pytest.raises(ValueError, match="K must be square"):
+        numerics.decompose_gram([[1.0, 0.0]])
+    with pytest.raises(ValueError, match="K must be positive semi-definite; got an eigenvalue of -2 beside"):
+        numerics.decompose_gram(-2.0 * np.eye(2))
+    assert numerics.decompose_gram([[0.0]])[0].tolist() == [0.0]
+
+
+def test_eigenvalues_that_are_rounding_are_zero():
+    K = np.diag([1.0, 1e-15, 1e-17, 0.0, -1e-17])
+    np.testing.assert_array_equal(numerics.decompose_gram(K)[0] > 0.0, [True, False, False, False, False])
+    assert numerics.decompose_gram(np.diag([1.0, 1e-14]))[0][1] == pytest.approx(1e-14)

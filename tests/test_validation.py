@@ -272,3 +272,19 @@ def test_same_length_needs_an_axis():
     with pytest.raises(ValueError, match=r"^y must be an array with at least one axis; got 3\.0"):
         validation.check_same_length(X=[1.0], y=3.0)
     assert validation.check_same_length(X=array_api_strict.zeros((2, 3)), y=[1, 2]) == 2
+
+
+@given(rows=st.integers(1, 4), columns=st.integers(1, 4))
+def test_square(rows, columns):
+    value = np.ones((rows, columns))
+    if rows == columns:
+        assert validation.check_square("K", value) is value
+    else:
+        with pytest.raises(ValueError, match=rf"^K must be square; got shape \({rows}, {columns}\)\. Pass"):
+            validation.check_square("K", value)
+
+
+def test_square_is_a_matrix_of_numbers():
+    assert validation.check_square("K", [[1]]).dtype == np.float64
+    refused(ValueError, "K", validation.check_square, [1.0])
+    refused(ValueError, "K", validation.check_square, [[math.nan]])

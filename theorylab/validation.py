@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from theorylab import arrays
 
-__all__ = ["check_array", "check_choice", "check_count", "check_number", "check_same_length"]
+__all__ = ["check_array", "check_choice", "check_count", "check_number", "check_same_length", "check_square"]
 
 
 def check_array(
@@ -85,6 +85,43 @@ def check_array(
     if not bool(xp.all(good)):
         raise ValueError(
             f"{name} must be {bounds.adjectives()}; got {_first_bad(array, good)}. Pass values in {bounds.interval()}."
+        )
+    return array
+
+
+def check_square(name: str, value: Any) -> Any:
+    """Require a square matrix of finite numbers, as a kernel matrix is.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : array_like
+        Numbers, nested lists, or an array of any library.
+
+    Returns
+    -------
+    array, shape (n, n)
+        As :func:`check_array` returns it.
+
+    Raises
+    ------
+    TypeError
+        If the value is not made of real numbers.
+    ValueError
+        If it is no matrix, or not square, or an entry is not finite.
+
+    Examples
+    --------
+    >>> check_square("K", [[1.0, 0.5]])
+    Traceback (most recent call last):
+    ...
+    ValueError: K must be square; got shape (1, 2). Pass one row and one column for each point.
+    """
+    array = check_array(name, value, ndim=2)
+    if array.shape[0] != array.shape[1]:
+        raise ValueError(
+            f"{name} must be square; got shape {tuple(array.shape)}. Pass one row and one column for each point."
         )
     return array
 

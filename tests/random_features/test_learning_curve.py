@@ -169,7 +169,7 @@ class TestTargets:
         ({"ridges": [-1.0]}, ValueError, "ridges must"),
         ({"kernel": "rbff"}, ValueError, "Did you mean 'rbf'"),
         ({"kernel": "precomputed"}, ValueError, "K must be square"),
-        ({"kernel": lambda X: -np.eye(len(X))}, ValueError, "eigenvalues must"),
+        ({"kernel": lambda X: -np.eye(len(X))}, ValueError, "K must be positive semi-definite"),
         ({"kernel_params": {"weight_variance": -1.0}}, ValueError, "weight_variance must"),
     ],
 )  # fmt: skip

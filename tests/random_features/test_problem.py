@@ -115,7 +115,7 @@ def test_refusals(arguments, message):
         (np.ones((2, 3)), np.ones(2), "K must be square"),
         (np.array([[1.0, 0.5], [0.4, 1.0]]), np.ones(2), "K must be symmetric"),
         (np.eye(2), np.ones(3), "y must have one row for each of the 2"),
-        (np.array([[1.0, 2.0], [2.0, 1.0]]), np.ones(2), "eigenvalues must be >= 0"),
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), np.ones(2), "K must be positive semi-definite"),
         (np.eye(2), np.array([1.0, math.nan]), "y must"),
     ],
 )

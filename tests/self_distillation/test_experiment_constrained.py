@@ -59,7 +59,7 @@ def test_the_certificate_sees_a_solution_that_is_off():
     [
         (np.ones((8, 8)), "K must be positive definite"),
         (K[:, :5], "K must be square"),
-        (K[:5], "y must be as long as K"),
+        (K[:5, :5], "y must be as long as K"),
     ],
 )
 def test_refusals(matrix, message):

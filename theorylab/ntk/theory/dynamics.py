@@ -22,13 +22,10 @@ import math
 import warnings
 from typing import Any, NamedTuple
 
-from theorylab import arrays, validation
+from theorylab import arrays, numerics, validation
 from theorylab.ntk.theory._covariances import covariances
 
 __all__ = ["Ensemble", "KernelGradientFlow", "early_stopping_risk"]
-
-#: Eigenvalues down to this fraction below zero are rounding errors of a positive semi-definite matrix.
-_NEGATIVE_TOLERANCE = 1e-8
 
 
 class Ensemble(NamedTuple):
@@ -87,22 +84,15 @@ class KernelGradientFlow:
     """
 
     def __init__(self, K: Any, y: Any, *, norm: str = "n", ridge: float = 0.0) -> None:
-        K = validation.check_array("K", K, ndim=2)
         y = validation.check_array("y", y, ndim=(1, 2))
-        if K.shape[0] != K.shape[1]:
-            raise ValueError(f"K must be square; got shape {tuple(K.shape)}. Pass the kernel of the training points.")
-        if y.shape[0] != K.shape[0]:
-            raise ValueError(f"y must have one row for each of the {K.shape[0]} points of K; got {tuple(y.shape)}.")
         self.ridge = validation.check_number("ridge", ridge, minimum=0.0)
         per_output = validation.check_choice("norm", norm, ("n", "nk")) == "nk"
-        xp, (K, y) = arrays.promote(K, y)
-        asymmetry = float(xp.max(xp.abs(K - K.T)))
-        if asymmetry > 1e-8 * float(xp.max(xp.abs(K))):
-            raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
+        _, (K, y) = arrays.promote(validation.check_square("K", K), y)
+        if y.shape[0] != K.shape[0]:
+            raise ValueError(f"y must have one row for each of the {K.shape[0]} points of K; got {tuple(y.shape)}.")
         self._y = y if y.ndim == 2 else y[:, None]
         self._count = float(self._y.shape[0] * (self._y.shape[1] if per_output else 1))
-        values, self.eigenvectors = _eigh(xp, -K)  # in this order without a copy
-        self.eigenvalues = _semidefinite(xp, -values)
+        self.eigenvalues, self.eigenvectors = numerics.decompose_gram(K)
 
     @property
     def _xp(self) -> Any:
@@ -334,27 +324,6 @@ def early_stopping_risk(
     exponent = times[:, None] * xp.where(moving, eigenvalues[None, :] / divisor, xp.ones_like(eigenvalues)[None, :])
     learned = xp.where(moving, -xp.expm1(-exponent), xp.zeros_like(exponent))
     return xp.sum((1.0 - learned) ** 2 * coefficients_sq + noise * learned**2, axis=1) / divisor
-
-
-def _eigh(xp: Any, matrix: Any) -> tuple[Any, Any]:
-    """Eigenvalues from the smallest up and eigenvectors of a symmetric matrix, which may be overwritten."""
-    if xp is not arrays.namespace():
-        return xp.linalg.eigh(matrix)
-    import scipy.linalg
-
-    # The transpose is what Fortran wants: a tenth faster than numpy.linalg.eigh, which copies.
-    return scipy.linalg.eigh(matrix.T, driver="evd", overwrite_a=True, check_finite=False)
-
-
-def _semidefinite(xp: Any, values: Any) -> Any:
-    largest, smallest = float(values[0]), float(values[-1])
-    if smallest < -_NEGATIVE_TOLERANCE * max(largest, 0.0) or largest < 0.0:
-        raise ValueError(
-            f"K must be positive semi-definite; got an eigenvalue {smallest:.4g} beside a largest of {largest:.4g}."
-        )
-    # What rounding makes of a zero eigenvalue may be positive, and would be learned in the limit of infinite time.
-    rounding = values.shape[0] * float(xp.finfo(values.dtype).eps) * largest
-    return xp.where(values > rounding, values, xp.zeros_like(values))
 
 
 def _geometric(xp: Any, steps: Any, times: Any) -> Any:

@@ -135,9 +135,7 @@ def simulate_submatrices(
     ValueError
         If an argument is out of range, or a submatrix is singular without ridge.
     """
-    K = arrays.to_numpy(validation.check_array("K", K, ndim=2))
-    if K.shape[0] != K.shape[1]:
-        raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of all points.")
+    K = arrays.to_numpy(validation.check_square("K", K))
     n = int(validation.check_count("n_samples", n_samples))
     if n > K.shape[0]:
         raise ValueError(f"n_samples must be at most the {K.shape[0]} points of K; got {n}.")

@@ -153,11 +153,9 @@ def estimate_powerlaw_exponents(
     >>> round(estimate.alpha, 1), round(estimate.noise_error, 1)
     (2.0, 2.0)
     """
-    K = arrays.to_numpy(validation.check_array("K", K, ndim=2))
+    K = arrays.to_numpy(validation.check_square("K", K))
     y = arrays.to_numpy(validation.check_array("y", y, ndim=(1, 2)))
     n_points = validation.check_same_length(K=K, y=y)
-    if K.shape[1] != n_points:
-        raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of all points.")
     sizes = _checked_sizes(sizes, below=n_points)
     trials = int(validation.check_count("n_trials", n_trials, minimum=2))
     ridge = validation.check_number("ridge", ridge, minimum=0.0)

@@ -77,11 +77,9 @@ def simulate_kernel_population(
     >>> run.test_mse.shape, bool(run.train_mse[:, 0].max() < 1e-20)
     ((3, 2), True)
     """
-    K = arrays.to_numpy(validation.check_array("K", K, ndim=2))
+    K = arrays.to_numpy(validation.check_square("K", K))
     y = arrays.to_numpy(validation.check_array("y", y, ndim=(1, 2)))
     n_points = validation.check_same_length(K=K, y=y)
-    if K.shape[1] != n_points:
-        raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of all points.")
     n = int(validation.check_count("n_samples", n_samples))
     if n >= n_points:
         raise ValueError(f"n_samples must be below the {n_points} points; got {n}. Some must be left to test on.")

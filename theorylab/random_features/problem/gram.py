@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theorylab import arrays, validation
+from theorylab import arrays, numerics, validation
 
 __all__ = ["decompose_gram"]
 
@@ -22,27 +22,20 @@ def decompose_gram(K: Any, y: Any) -> tuple[Any, Any]:
     Returns
     -------
     values : array, shape (N,)
-        Increasing; those within N machine epsilons of the largest are zero.
+        From the largest down; those within N machine epsilons of the largest are zero.
     coefficients : array, shape (N, C)
         Inner products of eigenvectors and targets.
 
     Raises
     ------
     ValueError
-        If `K` is not square or not symmetric to 1e-8 of its largest entry, or `y` has other rows.
+        If `K` is not square, not symmetric to 1e-8 of its largest entry, not positive semi-definite to 1e-8 of its
+        largest eigenvalue, or `y` has other rows.
     """
-    K = validation.check_array("K", K, ndim=2)
-    if K.shape[0] != K.shape[1]:
-        raise ValueError(f"K must be square; got shape {tuple(K.shape)}. Pass the kernel matrix of all points.")
-    n_points = K.shape[0]
+    K = validation.check_square("K", K)
     y = validation.check_array("y", y, ndim=(1, 2))
-    if y.shape[0] != n_points:
-        raise ValueError(f"y must have one row for each of the {n_points} points of K; got shape {tuple(y.shape)}.")
-    xp, (K, y) = arrays.promote(K, y)
-    asymmetry = float(xp.max(xp.abs(K - K.T)))
-    if asymmetry > 1e-8 * float(xp.max(xp.abs(K))):
-        raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
-    values, vectors = xp.linalg.eigh(K)
-    rounding = n_points * xp.finfo(values.dtype).eps * xp.max(xp.abs(values))
-    values = xp.where(xp.abs(values) <= rounding, xp.zeros_like(values), values)
+    if y.shape[0] != K.shape[0]:
+        raise ValueError(f"y must have one row for each of the {K.shape[0]} points of K; got shape {tuple(y.shape)}.")
+    _, (K, y) = arrays.promote(K, y)
+    values, vectors = numerics.decompose_gram(K)
     return values, vectors.T @ (y if y.ndim == 2 else y[:, None])

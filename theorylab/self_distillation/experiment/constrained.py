@@ -89,7 +89,7 @@ def fit_constrained(K: Any, y: Any, tolerance: float, n_rounds: int) -> Constrai
     theorylab.numerics.NotConverged
         If the solver finds no optimum, or one whose gap is not certified.
     """
-    K = arrays.to_numpy(validation.check_array("K", K, ndim=2))
+    K = arrays.to_numpy(validation.check_square("K", K))
     target = arrays.to_numpy(validation.check_array("y", y, ndim=1))
     validation.check_same_length(K=K, y=target)
     epsilon = validation.check_number("tolerance", tolerance, exclusive_minimum=0.0)
@@ -146,8 +146,6 @@ def _cvxpy() -> Any:
 
 
 def _triangular_factor(K: Floats) -> Floats:
-    if K.shape[0] != K.shape[1]:
-        raise ValueError(f"K must be square; got shape {K.shape}. Pass the kernel matrix of the training inputs.")
     try:
         return np.asarray(np.linalg.cholesky(K))
     except np.linalg.LinAlgError:

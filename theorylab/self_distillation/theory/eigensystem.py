@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from theorylab import arrays, validation
+from theorylab import arrays, numerics, validation
 
 __all__ = ["KernelEigensystem"]
 
@@ -58,22 +58,7 @@ class KernelEigensystem:
         ValueError
             If `K` is not square, not symmetric, or has a negative eigenvalue beyond rounding.
         """
-        K = validation.check_array("K", K, ndim=2)
-        if K.shape[0] != K.shape[1]:
-            raise ValueError(f"K must be square; got shape {tuple(K.shape)}. Pass the kernel matrix of all points.")
-        xp, (K,) = arrays.promote(K)
-        asymmetry, largest_entry = float(xp.max(xp.abs(K - K.T))), float(xp.max(xp.abs(K)))
-        if asymmetry > _ROUNDING * largest_entry:
-            raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
-        values, vectors = xp.linalg.eigh(K)
-        smallest, largest = float(values[0]), float(xp.max(xp.abs(values)))
-        if smallest < -_ROUNDING * largest:
-            raise ValueError(
-                f"K must be positive semi-definite; got an eigenvalue of {smallest:.6g} beside a largest of "
-                f"{float(values[-1]):.6g}. Use a kernel that is an inner product of features."
-            )
-        values = xp.maximum(values, xp.zeros_like(values))
-        return cls(xp.flip(values, axis=0), xp.flip(vectors, axis=1))
+        return cls(*numerics.decompose_gram(K, tolerance=_ROUNDING))
 
     def coefficients(self, y: Any) -> Any:
         r"""Coefficients :math:`V^T y` of values at the training inputs.
