@@ -506,3 +506,54 @@ def test_eigenvalues_that_are_rounding_are_zero():
     K = np.diag([1.0, 1e-15, 1e-17, 0.0, -1e-17])
     np.testing.assert_array_equal(numerics.decompose_gram(K)[0] > 0.0, [True, False, False, False, False])
     assert numerics.decompose_gram(np.diag([1.0, 1e-14]))[0][1] == pytest.approx(1e-14)
+
+
+@given(p=st.integers(1, 5), q=st.integers(1, 5), r=st.integers(1, 5), orders=st.sampled_from(["CC", "CF", "FC", "FF"]))
+def test_product_of_matrices(p, q, r, orders):
+    rng = np.random.default_rng(0)
+    first, second = rng.standard_normal((p, q)), rng.standard_normal((q, r))
+    given = np.array(first, order=orders[0]), np.array(second, order=orders[1])
+    np.testing.assert_allclose(numerics.matmul(*given), first @ second, rtol=1e-14, atol=1e-14)
+    into = np.full((p, r), math.nan)
+    assert numerics.matmul(*given, out=into) is into
+    np.testing.assert_allclose(into, first @ second, rtol=1e-14, atol=1e-14)
+
+
+def test_product_of_parts_of_matrices():
+    rng = np.random.default_rng(1)
+    first, second = rng.standard_normal((6, 9)), rng.standard_normal((12, 8))
+    whole = np.zeros((9, 4))
+    for a, b in ((first[1:4, ::2], second[2:7, 1:5]), (first.T[3:6, 1:], second[::-1][:5, ::2])):
+        np.testing.assert_allclose(numerics.matmul(a, b), a @ b, rtol=1e-13, atol=1e-14)
+        numerics.matmul(a, b, out=whole[3:6, :])
+        np.testing.assert_allclose(whole[3:6, :], a @ b, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (np.ones((2, 3), dtype=np.float32), np.ones((3, 1), dtype=np.float32)),
+        (np.ones((2, 3)), np.ones(3)),
+        (np.ones((4, 2, 3)), np.ones((3, 2))),
+        (np.ones((0, 3)), np.ones((3, 2))),
+        (np.ones((2, 0)), np.ones((0, 2))),
+    ],
+)
+def test_other_products_are_those_of_the_library(first, second):
+    got = numerics.matmul(first, second)
+    assert got.dtype == first.dtype
+    np.testing.assert_array_equal(got, first @ second)
+    np.testing.assert_array_equal(numerics.matmul(first, second, out=np.full_like(got, 7.0)), first @ second)
+
+
+def test_product_in_every_library(backend):
+    got = numerics.matmul(backend.asarray([[1.0, 2.0]]), backend.asarray([[3.0], [4.0]]))
+    assert arrays.to_numpy(got).tolist() == [[11.0]]
+
+
+def test_product_of_matrices_that_do_not_fit():
+    with pytest.raises(ValueError, match="matmul"):
+        numerics.matmul(np.ones((2, 3)), np.ones((2, 3)))
+    for out in (np.ones((3, 2)), np.ones((2, 2), order="F"), np.ones((2, 2), dtype=np.float32)):
+        with pytest.raises(ValueError, match="out must be a float64 array in the order of C, of shape"):
+            numerics.matmul(np.ones((2, 3)), np.ones((3, 2)), out=out)

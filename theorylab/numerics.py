@@ -1,4 +1,4 @@
-r"""Root finding, minimisation, fixed points, Gauss quadrature and kernel matrices, on arrays of any library.
+r"""Root finding, minimisation, fixed points, Gauss quadrature and linear algebra, on arrays of any library.
 
 The solvers take a function of an array and treat every entry as a problem of its own: :func:`find_root` finds each
 entry's root, with the function called on all entries at once, on the device where they live.  None of them returns a
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from theorylab import arrays, validation
+from theorylab._linear_algebra import decompose_gram, matmul
 from theorylab._quadrature import gauss_gegenbauer, gauss_hermite, gauss_laguerre, gauss_legendre
 from theorylab._root_finding import NotConverged, RootResult, common_shape, find_root, require_numbers
 
@@ -25,6 +26,7 @@ __all__ = [
     "gauss_hermite",
     "gauss_laguerre",
     "gauss_legendre",
+    "matmul",
     "minimize_unimodal",
 ]
 
@@ -153,58 +155,3 @@ def fixed_point(
             return value
         x = x + damping * residual
     raise NotConverged("fixed_point", x, residual, iteration)
-
-
-def decompose_gram(K: Any, *, tolerance: float = 1e-8) -> tuple[Any, Any]:
-    r"""Eigendecomposition :math:`K = U \mathrm{diag}(\lambda) U^T` of a kernel matrix, which is checked to be one.
-
-    Parameters
-    ----------
-    K : array_like, shape (n, n)
-        Symmetric positive semi-definite.
-    tolerance : float
-        What `K` may lack of symmetry, as a share of its largest entry, and of definiteness, as a share of its largest
-        eigenvalue: 1e-6 admits what was computed in single precision.
-
-    Returns
-    -------
-    eigenvalues : array, shape (n,)
-        Float64, from the largest down; what is negative or within n machine epsilons of the largest is zero.
-    eigenvectors : array, shape (n, n)
-        Columns in the same order.
-
-    Raises
-    ------
-    ValueError
-        If `K` is not square, not symmetric or not positive semi-definite to the tolerance.
-
-    Examples
-    --------
-    >>> eigenvalues, _ = decompose_gram([[2.0, 1.0], [1.0, 2.0]])
-    >>> [round(float(value), 12) for value in eigenvalues]
-    [3.0, 1.0]
-    """
-    xp, (K,) = arrays.promote(validation.check_square("K", K))
-    asymmetry = float(xp.max(xp.abs(K - K.T)))
-    if asymmetry > tolerance * float(xp.max(xp.abs(K))):
-        raise ValueError(f"K must be symmetric; got entries that differ by {asymmetry:.3g}. Pass (K + K.T) / 2.")
-    values, vectors = _eigh(xp, -K)  # which is falling without a copy
-    largest, smallest = -float(values[0]), -float(values[-1])
-    if smallest < -tolerance * max(largest, 0.0):
-        raise ValueError(
-            f"K must be positive semi-definite; got an eigenvalue of {smallest:.6g} beside a largest of "
-            f"{largest:.6g}. Use a kernel that is an inner product of features."
-        )
-    # What rounding makes of a zero eigenvalue may be positive.
-    rounding = values.shape[0] * float(xp.finfo(values.dtype).eps) * largest
-    return xp.where(values < -rounding, -values, xp.zeros_like(values)), vectors
-
-
-def _eigh(xp: Any, matrix: Any) -> tuple[Any, Any]:
-    """Eigenvalues from the smallest up and eigenvectors of a symmetric matrix, which may be overwritten."""
-    if xp is not arrays.namespace():
-        return xp.linalg.eigh(matrix)
-    import scipy.linalg
-
-    # The transpose is what Fortran wants: a tenth faster than numpy.linalg.eigh, which copies.
-    return scipy.linalg.eigh(matrix.T, driver="evd", overwrite_a=True, check_finite=False)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from theorylab import arrays
+from theorylab import arrays, numerics
 
 __all__ = ["covariances"]
 
@@ -63,7 +63,7 @@ def covariances(weights: Any, modes: Any, eigenvectors: Any, kernels: tuple[Any,
     """
     values, coefficients = _at_nodes(weights, modes, eigenvectors, kernels)
     xp = arrays.namespace(values)
-    result = coefficients @ xp.reshape(values, (values.shape[0], -1))
+    result = numerics.matmul(coefficients, xp.reshape(values, (values.shape[0], -1)))
     return xp.reshape(result, (weights.shape[0], *values.shape[1:]))
 
 
@@ -78,7 +78,9 @@ def _at_nodes(weights: Any, modes: Any, eigenvectors: Any, kernels: tuple[Any, A
     top = blocks[0].place.stop
     nodes, coefficients = _time_nodes(np.concatenate([block.mix for block in blocks], axis=1))
     few, combined = _time_nodes(np.concatenate([block.mix for block in blocks[1:] or blocks], axis=1))
-    components = _Components(arrays.to_numpy(weights), modes, S_star @ eigenvectors, half, blocks, scratch)
+    components = _Components(
+        arrays.to_numpy(weights), modes, numerics.matmul(S_star, eigenvectors), half, blocks, scratch
+    )
     values = _values(components, nodes, slice(0, top), "values", pairs=pairs)
     if top < n:
         others = _values(components, few, slice(top, n), "others", pairs=pairs)
@@ -108,9 +110,8 @@ class _Scratch:
 
     def product(self, name: str, first: Any, second: Any) -> Any:
         """Product of two matrices; NumPy's takes the place of the last one of this name."""
-        if isinstance(first, np.ndarray):
-            return np.matmul(first, second, out=self.array(name, first.shape[0], second.shape[1]))
-        return first @ second
+        out = self.array(name, first.shape[0], second.shape[1]) if isinstance(first, np.ndarray) else None
+        return numerics.matmul(first, second, out=out)
 
 
 class _Block(NamedTuple):
@@ -142,7 +143,7 @@ def _half(S: Any, eigenvectors: Any, scratch: _Scratch) -> Any:
     xp = arrays.namespace(S)
     lower = _half_by_cholesky(S, eigenvectors, scratch) if xp is arrays.namespace() else None
     if lower is None:
-        rotated = eigenvectors.T @ (S @ eigenvectors)
+        rotated = numerics.matmul(eigenvectors.T, numerics.matmul(S, eigenvectors))
         lower = xp.tril(rotated) - 0.5 * xp.tril(xp.triu(rotated))
     return lower
 
@@ -225,7 +226,7 @@ def _stacked(components: _Components, columns: slice, blocks: list[_Block]) -> A
     stacked = components.scratch.array("stacked", ends[-1], prior.shape[1])
     stacked[: len(prior), :] = prior
     for (products, rows), (start, stop) in zip(pairs, itertools.pairwise(ends), strict=True):
-        np.matmul(products, rows, out=stacked[start:stop, :])
+        numerics.matmul(products, rows, out=stacked[start:stop, :])
     return stacked
 
 

@@ -71,15 +71,16 @@ def _side(X: Any, Y: Any) -> int:
 
 def _each(function: Callable[[Any], None], items: list[Any]) -> None:
     """Call the function on every item; NumPy releases the interpreter's lock, so that threads share the tiles."""
-    n_threads = min(_threads(), len(items)) if len(items) > 1 else 1
-    if n_threads <= 1:
-        for item in items:
-            function(item)
-        return
-    # BLAS would split the product of every tile among as many threads again
-    with concurrent.futures.ThreadPoolExecutor(n_threads) as pool, _thread_pools().limit(limits=1, user_api="blas"):
-        for _ in pool.map(function, items):
-            pass
+    n_threads = min(_threads(), len(items))
+    # BLAS would split the product of every tile among as many threads again, and let them wait busily for the next.
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        if n_threads <= 1:
+            for item in items:
+                function(item)
+            return
+        with concurrent.futures.ThreadPoolExecutor(n_threads) as pool:
+            for _ in pool.map(function, items):
+                pass
 
 
 def _threads() -> int:

@@ -161,7 +161,7 @@ class KernelGradientFlow:
         """
         xp = self._xp
         start = self._like_targets("f0", f0, self._y.shape[0])
-        residual = self.eigenvectors.T @ (self._y - start)
+        residual = numerics.matmul(self.eigenvectors.T, self._y - start)
         weights = self._learned(times, learning_rate, discrete)[1]
         if K_star is None:
             return start + _modes_at_times(xp, self.eigenvectors, weights * self.eigenvalues, residual)
@@ -169,7 +169,7 @@ class KernelGradientFlow:
         start = self._like_targets("f0_star", f0_star, K_star.shape[0])
         change = _modes_at_times(xp, self.eigenvectors, weights, residual)
         flat = xp.reshape(xp.permute_dims(change, (1, 0, 2)), (change.shape[1], -1))
-        result = xp.reshape(K_star @ flat, (K_star.shape[0], change.shape[0], change.shape[2]))
+        result = xp.reshape(numerics.matmul(K_star, flat), (K_star.shape[0], change.shape[0], change.shape[2]))
         return start + xp.permute_dims(result, (1, 0, 2))
 
     def ensemble(
@@ -226,8 +226,8 @@ class KernelGradientFlow:
         S_star_star = self._kernel("S_star_star", S_star_star, shape)
         if not full and S_star_star.ndim == 2:
             S_star_star = xp.linalg.diagonal(S_star_star)
-        weights, modes = self._learned(times, learning_rate, False)[1], K_star @ self.eigenvectors
-        mean = _modes_at_times(xp, modes, weights, self.eigenvectors.T @ self._y)
+        weights, modes = self._learned(times, learning_rate, False)[1], numerics.matmul(K_star, self.eigenvectors)
+        mean = _modes_at_times(xp, modes, weights, numerics.matmul(self.eigenvectors.T, self._y))
         return Ensemble(mean, covariances(weights, modes, self.eigenvectors, (S, S_star, S_star_star)))
 
     def _learned(self, times: Any, learning_rate: float, discrete: bool) -> tuple[Any, Any]:
@@ -340,5 +340,5 @@ def _modes_at_times(xp: Any, modes: Any, weights: Any, residual: Any) -> Any:
     """Sum over components of mode (m, n), weight (T, n) and residual (n, k): shape (T, m, k)."""
     weighted = weights[:, :, None] * residual[None, :, :]
     flat = xp.reshape(xp.permute_dims(weighted, (1, 0, 2)), (modes.shape[1], -1))
-    result = xp.reshape(modes @ flat, (modes.shape[0], weights.shape[0], residual.shape[1]))
+    result = xp.reshape(numerics.matmul(modes, flat), (modes.shape[0], weights.shape[0], residual.shape[1]))
     return xp.permute_dims(result, (1, 0, 2))

@@ -38,4 +38,4 @@ def decompose_gram(K: Any, y: Any) -> tuple[Any, Any]:
         raise ValueError(f"y must have one row for each of the {K.shape[0]} points of K; got shape {tuple(y.shape)}.")
     _, (K, y) = arrays.promote(K, y)
     values, vectors = numerics.decompose_gram(K)
-    return values, vectors.T @ (y if y.ndim == 2 else y[:, None])
+    return values, numerics.matmul(vectors.T, y if y.ndim == 2 else y[:, None])

@@ -80,7 +80,7 @@ class KernelEigensystem:
                 f"got shape {tuple(y.shape)}. Give one row per sample."
             )
         _, (y,) = arrays.promote(y, like=self.eigenvalues)
-        return self.eigenvectors.T @ y
+        return numerics.matmul(self.eigenvectors.T, y)
 
     def apply(self, filters: Any, y: Any) -> Any:
         r"""Apply filters to values at the training inputs, :math:`V \mathrm{diag}(b) V^T y`.
@@ -109,5 +109,5 @@ class KernelEigensystem:
             )
         _, (filters,) = arrays.promote(filters, like=self.eigenvalues)
         if coefficients.ndim == 1:
-            return (filters * coefficients) @ self.eigenvectors.T
+            return numerics.matmul(filters * coefficients, self.eigenvectors.T)
         return self.eigenvectors @ (filters[..., None] * coefficients)

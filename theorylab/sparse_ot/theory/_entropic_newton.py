@@ -130,27 +130,29 @@ def _solve(instances: Instances, plan: Any, sums: Any, damping: Any) -> Any:
     loose = isinstance(plan, np.ndarray) and bool(np.all(damping >= _LOOSE))
     root = xp.sqrt(instances.a + instances.empty_a)[..., None]
     weighted = np.divide(plan, root, dtype=np.float32, casting="same_kind") if loose else plan / root
-    # one buffer on both sides: NumPy then computes half of the symmetric product
-    matrix = xp.astype(xp.matmul(xp.matrix_transpose(weighted), weighted), xp.float64, copy=False)
-    del weighted
     diagonal = sums + damping[:, None] * instances.b + instances.empty_b
     right = instances.b - sums
-    if isinstance(matrix, np.ndarray):
-        return solve_on_host(matrix, diagonal, right)
+    if isinstance(weighted, np.ndarray):
+        return solve_on_host(weighted, diagonal, right)
+    matrix = xp.matmul(xp.matrix_transpose(weighted), weighted)
     identity = xp.eye(matrix.shape[-1], dtype=matrix.dtype, device=arrays.device(matrix))
     return xp.linalg.solve(identity * diagonal[:, None, :] - matrix, right[..., None])[..., 0]
 
 
-def solve_on_host(matrix: Any, diagonal: Any, right: Any) -> Any:
-    """Cholesky solutions of (diag(diagonal) - matrix) x = right for NumPy arrays; overwrites the matrix."""
-    from scipy.linalg import lapack
+def solve_on_host(weighted: Any, diagonal: Any, right: Any) -> Any:
+    """Cholesky solutions of (diag(diagonal) - W^T W) x = right for stacks of NumPy arrays, W in either precision.
 
+    Products are of the library that factorises: threads of NumPy's would still wait busily beside those of SciPy's.
+    """
+    from scipy.linalg import blas, lapack
+
+    half_of_product = blas.ssyrk if weighted.dtype == np.float32 else blas.dsyrk
     solutions = np.full_like(right, np.nan)
-    for k in range(len(matrix)):
-        np.negative(matrix[k], out=matrix[k])
-        matrix[k].flat[:: matrix.shape[-1] + 1] += diagonal[k]
-        # transposed: LAPACK wants columns, and the matrix is symmetric
-        factor, failed = lapack.dpotrf(matrix[k].T, lower=1, clean=0, overwrite_a=1)
+    for k, W in enumerate(weighted):
+        # transposed: Fortran wants columns
+        matrix = half_of_product(-1.0, W.T, lower=1).astype(np.float64, copy=False)
+        np.einsum("ii->i", matrix)[...] += diagonal[k]
+        factor, failed = lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
         if not failed:
             solutions[k], _ = lapack.dpotrs(factor, right[k], lower=1)
     return solutions

@@ -133,5 +133,5 @@ def _dense(plan: Floats, sums: Floats, gradient: Floats) -> tuple[Floats, int]:
     rows, columns = sums[:m], sums[m:]
     weighted = plan / np.sqrt(rows)[:, None]
     right = gradient[m:] - plan.T @ (gradient[:m] / rows)
-    of_columns = solve_on_host((weighted.T @ weighted)[None], (columns * (1.0 + 1e-13))[None], right[None])[0]
+    of_columns = solve_on_host(weighted[None], (columns * (1.0 + 1e-13))[None], right[None])[0]
     return np.concatenate([(gradient[:m] - plan @ of_columns) / rows, of_columns]), 0
