@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ def _circle(angles: Any) -> np.ndarray:
 #: Two problems on the circle: the product of the coordinates at sixteen points, and four points of a slow wave.
 _SIXTEEN = _circle(np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False) + 0.1)
 _FOUR = _circle(np.array([-2.4, -0.9, 0.3, 1.9]))
+#: Weights of the networks that are trained at a time: a dozen copies of them fit into two gigabytes.
+_MANY_WEIGHTS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,19 +57,33 @@ def _trained(
     rate: float,
     record: list[int],
     **at: Any,
-) -> _Trained:
-    backend = conditions.backend
-    start = mlp.initial(conditions.rng("start", *mlp.sizes, mlp.activation.name), ensemble=networks, backend=backend)
-    inputs = backend.asarray(X)
-    run = experiment.train(mlp, start, inputs, backend.asarray(y), learning_rate=rate, record=record, **at)
-    to_host = backend.to_numpy
+) -> Iterator[_Trained]:
+    """So many networks, a part of them at a time."""
+    backend, to_host = conditions.backend, conditions.backend.to_numpy
+    rng, inputs = conditions.rng("start", *mlp.sizes, mlp.activation.name), backend.asarray(X)
 
     def hosted(parameters: Any) -> Any:
         return type(parameters)(*(tuple(map(to_host, values)) for values in parameters))
 
-    return _Trained(
-        mlp, hosted(start), run._replace(parameters=hosted(run.parameters), outputs=to_host(run.outputs)), X
-    )
+    at_a_time = max(1, _MANY_WEIGHTS // sum(map(math.prod, itertools.pairwise(mlp.sizes))))
+    for first in range(0, networks, at_a_time):
+        start = mlp.initial(rng, ensemble=min(at_a_time, networks - first), backend=backend)
+        run = experiment.train(mlp, start, inputs, backend.asarray(y), learning_rate=rate, record=record, **at)
+        run = run._replace(parameters=hosted(run.parameters), outputs=to_host(run.outputs))
+        yield _Trained(mlp, hosted(start), run, X)
+
+
+def _one_by_one(parts: Iterable[_Trained]) -> Iterator[tuple[Any, np.ndarray]]:
+    """Parameters of each network at the start, and its outputs in training, (T, n, k)."""
+    for part in parts:
+        for i in range(part.run.outputs.shape[1]):
+            own = type(part.start)(*(tuple(values[i] for values in layers) for layers in part.start))
+            yield own, part.run.outputs[:, i]
+
+
+def _outputs(parts: Iterable[_Trained]) -> np.ndarray:
+    """The only output of all networks, (T, networks, n)."""
+    return np.concatenate([part.run.outputs[..., 0] for part in parts], axis=1)
 
 
 @claim(
@@ -91,7 +109,8 @@ def constant_kernel(conditions: Conditions) -> Outcome:
             for width in widths:
                 scale = width**-0.5 if scaled else 1.0
                 mlp = MLP((2, width, width, 1), activation, math.sqrt(2.0), 0.1, output_scale=scale)
-                rows.append(_trained(conditions, mlp, _SIXTEEN, y, networks, scale**-2, [steps]).kernel_change())
+                parts = _trained(conditions, mlp, _SIXTEEN, y, networks, scale**-2, [steps])
+                rows.append(np.concatenate([part.kernel_change() for part in parts]))
             changes[name + ("_mean_field" if scaled else "")] = np.array(rows)
 
     def falls(name: str) -> Ordering:
@@ -151,10 +170,8 @@ def linearised_training(conditions: Conditions) -> Outcome:
     distances: dict[str, list[np.ndarray]] = {name: [] for name in ("limit", "own", "nngp_kernel", "sum_loss", "flow")}
     for width in widths:
         mlp = MLP((2, width, width, 1), erf(), 1.5, 0.3)
-        trained = _trained(conditions, mlp, _FOUR, y, networks, rate, steps, at=test)
         each: dict[str, list[float]] = {name: [] for name in distances}
-        for i in range(networks):
-            own = type(trained.start)(*(tuple(part[i] for part in parts) for parts in trained.start))
+        for own, outputs in _one_by_one(_trained(conditions, mlp, _FOUR, y, networks, rate, steps, at=test)):
             starts = {"f0": mlp.outputs(own, _FOUR), "f0_star": mlp.outputs(own, test)}
             at_start = experiment.empirical_ntk(mlp, own, _FOUR), experiment.empirical_ntk(mlp, own, test, _FOUR)
             nngp = kernel(_FOUR, get="nngp"), kernel(test, _FOUR, get="nngp")
@@ -163,7 +180,7 @@ def linearised_training(conditions: Conditions) -> Outcome:
             predictions["sum_loss"] = _descent(4.0 * K, 4.0 * K_star, y, steps, 0.2 * rate, starts, flow=True)
             predictions["flow"] = _descent(K, K_star, y, steps, rate, starts, flow=True)
             for name, values in predictions.items():
-                each[name].append(float(np.sqrt(np.mean((values - trained.run.outputs[:, i]) ** 2))))
+                each[name].append(float(np.sqrt(np.mean((values - outputs) ** 2))))
         for name, numbers in each.items():
             distances[name].append(np.array(numbers))
     measured = {name: np.array(values) for name, values in distances.items()}
@@ -245,9 +262,8 @@ def ensemble_moments(conditions: Conditions) -> Outcome:
     S, S_star, S_star_star = (kernel(x, z, get="nngp") for x, z in ((_FOUR, None), (test, _FOUR), (test, None)))
     flow = KernelGradientFlow(K, y)
     rate, steps = 0.2 * flow.max_learning_rate, [0, 5, 30, 200]
-    outputs = _trained(
-        conditions, MLP((2, width, width, 1), relu(), math.sqrt(2.0), 0.1), _FOUR, y, networks, rate, steps, at=test
-    ).run.outputs[..., 0]
+    mlp = MLP((2, width, width, 1), relu(), math.sqrt(2.0), 0.1)
+    outputs = _outputs(_trained(conditions, mlp, _FOUR, y, networks, rate, steps, at=test))
     predicted = flow.ensemble(
         np.array(steps, dtype=float), K_star, S=S, S_star=S_star, S_star_star=S_star_star, learning_rate=rate
     )
@@ -324,7 +340,7 @@ def principal_components(conditions: Conditions) -> Outcome:
     residuals = []
     for width in widths:
         mlp = MLP((X.shape[1], width, width, 1), relu(), math.sqrt(2.0), 0.1)
-        outputs = _trained(conditions, mlp, X, y, networks, rate, steps).run.outputs[..., 0]
+        outputs = _outputs(_trained(conditions, mlp, X, y, networks, rate, steps))
         residuals.append((outputs - y[:, 0]) @ vectors)
     residual = np.stack(residuals)  # (widths, steps, networks, modes)
 
