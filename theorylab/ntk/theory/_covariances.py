@@ -76,13 +76,13 @@ def _at_nodes(weights: Any, modes: Any, eigenvectors: Any, kernels: tuple[Any, A
     weights, modes = _balanced(weights, modes, 2.0 * xp.linalg.diagonal(half))
     blocks = _blocks(weights, modes)
     top = blocks[0].place.stop
-    nodes, coefficients = _time_nodes(np.concatenate([block.mix for block in blocks], axis=1))
-    few, combined = _time_nodes(np.concatenate([block.mix for block in blocks[1:] or blocks], axis=1))
+    nodes, coefficients = _time_nodes(blocks)
     components = _Components(
         arrays.to_numpy(weights), modes, numerics.matmul(S_star, eigenvectors), half, blocks, scratch
     )
     values = _values(components, nodes, slice(0, top), "values", pairs=pairs)
     if top < n:
+        few, combined = _time_nodes(blocks[1:])
         others = _values(components, few, slice(top, n), "others", pairs=pairs)
         there = arrays.promote(combined[nodes, :], like=values)[1][0]
         others = scratch.product("mixed", there, xp.reshape(others, (others.shape[0], -1)))
@@ -230,11 +230,12 @@ def _stacked(components: _Components, columns: slice, blocks: list[_Block]) -> A
     return stacked
 
 
-def _time_nodes(weights: _Floats) -> tuple[_Indices, _Floats]:
+def _time_nodes(blocks: list[_Block]) -> tuple[_Indices, _Floats]:
     """A few of the times, and matrix (T, r) that makes of the values there those at all times.
 
-    It does so for a constant, for each weight (T, q) and for each product of two.
+    It does so for a constant, for each weight of the blocks and for each product of two.
     """
+    weights = np.concatenate([block.mix for block in blocks], axis=1)
     index, _ = _interpolation(weights)
     few = weights[:, index]
     first, second = np.triu_indices(few.shape[1])

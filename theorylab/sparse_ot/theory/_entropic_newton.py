@@ -151,7 +151,7 @@ def solve_on_host(weighted: Any, diagonal: Any, right: Any) -> Any:
     for k, W in enumerate(weighted):
         # transposed: Fortran wants columns
         matrix = half_of_product(-1.0, W.T, lower=1).astype(np.float64, copy=False)
-        np.einsum("ii->i", matrix)[...] += diagonal[k]
+        np.fill_diagonal(matrix, np.diagonal(matrix) + diagonal[k])
         factor, failed = lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
         if not failed:
             solutions[k], _ = lapack.dpotrs(factor, right[k], lower=1)
