@@ -199,13 +199,44 @@ def test_without_a_cache_the_note_says_that_finished_points_are_lost():
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_result_that_cannot_be_kept_is_an_error(n_jobs, tmp_path):
-    with pytest.raises(Exception, match="pickle") as caught:
-        sweep(make_generator, [{"n": n} for n in range(3)], cache=tmp_path, n_jobs=n_jobs, backend="threading")
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_threads(0)
+        with pytest.raises(Exception, match="pickle") as caught:
+            sweep(make_generator, [{"n": n} for n in range(3)], cache=tmp_path, n_jobs=n_jobs, backend="threading")
+        assert blas_threads(0) == before
     assert "points[" in caught.value.__notes__[0]
+    assert caught.value.__cause__ is None  # it happened here, and not in a worker
 
 
 def make_generator(n):
     return (i for i in range(n))
+
+
+def test_a_result_that_cannot_be_kept_lets_the_calls_under_way_finish(tmp_path):
+    log, cache = tmp_path / "log", tmp_path / "cache"
+    function = functools.partial(first_one_cannot_be_kept, log)
+    with pytest.raises(OSError, match="no room") as caught:
+        sweep(function, [{"n": n} for n in range(100)], cache=cache, n_jobs=2, backend="threading")
+    n_begun = len(log.read_text())
+    assert 2 <= n_begun < 50  # nothing new is begun
+    assert len(list(cache.rglob("*.point"))) == n_begun - 1  # all but the one
+    assert f"{n_begun - 1} of 100 points were finished" in caught.value.__notes__[-1]
+
+
+def first_one_cannot_be_kept(log, n):
+    with log.open("a") as file:
+        file.write(".")
+    if n == 0:
+        return Unkeepable()
+    time.sleep(0.1)  # so that calls are under way when the first result is looked at
+    return n
+
+
+class Unkeepable:
+    """A result for which the disk has no room."""
+
+    def __reduce__(self):
+        raise OSError("no room")
 
 
 @pytest.mark.parametrize(
@@ -458,10 +489,11 @@ def test_progress_in_a_terminal(ci, shown):
     assert "Warning" not in text
 
 
-def test_in_a_notebook(tmp_path):
+def test_in_a_notebook(tmp_path, monkeypatch):
     import nbformat
     from nbclient import NotebookClient
 
+    monkeypatch.setenv("THEORYLAB_PROGRESS", "off")  # with ipywidgets installed, the bar would be an output
     cells = [
         "calls = []\ndef f(n, rng):\n    return n + rng.random()",
         "from theorylab.sweeps import sweep\nfirst = sweep(f, [{'n': 1}, {'n': 2}], seed=0, cache='cache')",

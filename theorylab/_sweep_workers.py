@@ -10,7 +10,7 @@ import pickle
 import reprlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import joblib
 
 from . import randomness
 
-__all__ = ["SweepError", "Task", "computed", "describe", "shorten"]
+__all__ = ["SweepError", "Task", "compute", "describe", "shorten"]
 
 
 class SweepError(RuntimeError):
@@ -47,10 +47,17 @@ class Task:
     stream: tuple[int, str, int] | None
 
 
-def computed(
-    function: Callable[..., Any], tasks: list[Task], n_jobs: int | None, backend: Any
-) -> Iterator[tuple[int, Any]]:
-    """Index and result of each task, as they become ready.
+def compute(
+    function: Callable[..., Any],
+    tasks: list[Task],
+    take: Callable[[int, Any], None],
+    n_jobs: int | None,
+    backend: Any,
+) -> None:
+    """Call `function` for every task and hand each result to `take` as it becomes ready.
+
+    An error of either stops the flow: no new call is begun, the results of those that are under way are still taken,
+    and then the first error is raised.
 
     Parameters
     ----------
@@ -58,31 +65,37 @@ def computed(
         What is called.
     tasks : list of Task
         The calls.
+    take : callable
+        Called here with index and result of each task, in any order.
     n_jobs, backend
         As in :func:`theorylab.sweeps.sweep`.
 
-    Yields
+    Raises
     ------
-    tuple of int and object
-        In any order.  An error is raised after the results of the calls that were under way.
+    Exception
+        Whatever `function` or `take` raises.
     """
     with _one_blas_thread():  # here too, or threads that end at different times would lift each other's limit
         workers, portion = _workers(n_jobs, backend)
         if workers.n_jobs == 1:
             for task in tasks:
-                yield task.index, _call(function, task)
+                take(task.index, _call(function, task))
             return
-        failures: list[tuple[Exception, str]] = []
+        failures: list[tuple[Exception, str | None]] = []
         # joblib takes the next call when a worker is free, so that a failure stops the flow
         calls = (joblib.delayed(_attempt)(function, task) for task in tasks if not failures)
-        for index, result, failure in _outcomes(workers, portion, calls):
-            if failure is None:
-                yield index, result
-            else:
-                failures.append(failure)
+        with contextlib.closing(_outcomes(workers, portion, calls)) as outcomes:
+            for index, result, failure in outcomes:
+                if failure is not None:
+                    failures.append(failure)
+                    continue
+                try:
+                    take(index, result)
+                except Exception as error:
+                    failures.append((error, None))
         if failures:
-            error, text = failures[0]
-            raise error from SweepError(f"\n{text}")
+            first, text = failures[0]
+            raise first from (first.__cause__ if text is None else SweepError(f"\n{text}"))
 
 
 def describe(point: Mapping[str, Any]) -> str:
@@ -150,7 +163,7 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _outcomes(workers: Any, portion: int | None, calls: Iterator[Any]) -> Iterator[Any]:
+def _outcomes(workers: Any, portion: int | None, calls: Iterator[Any]) -> Generator[Any]:
     if portion is None:
         yield from workers(calls)
         return

@@ -27,7 +27,7 @@ import numpy as np
 
 from . import _digests, _progress, arrays, outputs, randomness, validation
 from ._sweep_store import Store
-from ._sweep_workers import SweepError, Task, computed, describe, shorten
+from ._sweep_workers import SweepError, Task, compute, describe, shorten
 
 __all__ = ["SweepError", "Trials", "sweep", "trials"]
 
@@ -107,12 +107,15 @@ def sweep(
     missing = [task for task in tasks if task.index not in results]
     title = description or str(getattr(function, "__name__", "sweep"))
     with _progress.bar(len(tasks), progress=progress, description=title, done=len(results)) as bar:
+
+        def take(index: int, result: Any) -> None:
+            if store is not None:
+                store.keep(index, result)
+            results[index] = result
+            bar.update()
+
         try:
-            for index, result in computed(function, missing, n_jobs, backend):
-                if store is not None:
-                    store.keep(index, result)
-                results[index] = result
-                bar.update()
+            compute(function, missing, take, n_jobs, backend)
         except Exception as error:
             kept = "lost, since no cache was given" if store is None else f"kept in {store.folder}"
             error.add_note(f"{len(results)} of {len(tasks)} points were finished; they are {kept}.")
