@@ -62,6 +62,16 @@ def test_optimal_activation_has_the_exponent_of_the_dimension(dim):
     assert np.sum(w * activation(x) ** 2) / math.sqrt(2.0 * math.pi) == pytest.approx(1.0, rel=1e-12)
 
 
+def test_a_polynomial_is_normalised():
+    coefficients = [0.7, -1.1, 0.4, 0.9, -0.2]
+    x, w = np.polynomial.hermite_e.hermegauss(20)
+    w /= w.sum()
+    values = np.polynomial.polynomial.polyval(x, coefficients)
+    hermite = np.polynomial.hermite_e.hermevander(x, 4) / np.sqrt([math.factorial(k) for k in range(5)])
+    expected = (w * values @ hermite) ** 2 / (w @ values**2)
+    np.testing.assert_allclose(DepthLimit.of(problem.polynomial(coefficients)).p, expected, rtol=1e-12)
+
+
 def test_nearest_neighbour_kernel_is_a_power_of_the_cosine():
     limit, depth = DepthLimit([0.0, 0.0, 1.0]), 12
     expected = np.log(2.0 ** (depth + 1) - 1.0) + 2.0**depth * np.log1p(-np.array(DELTAS))

@@ -83,6 +83,11 @@ def test_near_and_opposed_pairs_keep_their_digits(slope, depth, b_std):
     expected = np.array([relu_in_60_digits(depth, W_std**2, b_std**2, x, y, slope) for y in Y])
     scale = np.max(np.abs(expected), axis=0)
     np.testing.assert_allclose(got / scale, expected / scale, rtol=0.0, atol=1e-13)
+    # points of other lengths, so that a correlation is not a covariance, and the recursion on whole arrays
+    strict = kernel(array_api_strict.asarray(3.0 * x[None, :]), array_api_strict.asarray(0.2 * Y), get=("nngp", "ntk"))
+    tiled = kernel(3.0 * x[None, :], 0.2 * Y, get=("nngp", "ntk"))
+    for ours, other in zip(tiled, strict, strict=True):
+        np.testing.assert_allclose(ours, np.asarray(other), rtol=0.0, atol=1e-13 * np.max(np.abs(ours)))
 
 
 def test_symmetric_call_equals_the_general_one():
@@ -133,6 +138,7 @@ def test_float32_stays_and_is_accurate_at_coinciding_points():
     assert single.dtype == np.float32
     double = kernel(X.astype(np.float64))
     assert np.max(np.abs(single - double)) < 1e-5 * np.max(double)
+    assert kernel.diag(X).dtype == np.float32
 
 
 def test_standard_parameterization_weights_the_layers_by_fan_in():

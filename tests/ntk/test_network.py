@@ -83,7 +83,9 @@ def test_an_ensemble_is_its_networks():
 def test_training_descends_as_written():
     mlp, targets = NETWORKS[0], RNG.standard_normal((5, 2))
     start = mlp.initial(np.random.default_rng(3))
+    before = flat(start).copy()
     run = train(mlp, start, X, targets, learning_rate=0.2, record=[1, 200])
+    np.testing.assert_array_equal(flat(start), before)
     by_hand = flat(start) - 0.2 * np.einsum(
         "nk,nkp->p", (mlp.outputs(start, X) - targets) / 5, explicit_jacobian(mlp, start, X)
     )

@@ -187,10 +187,12 @@ def blocked(toy):
     toy.write_notebook("alpha/02_blocks", BLOCKING)
     toy.write_notebook("alpha/03_later", "")
     pid_file = toy.root / "kernel.pid"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     process = subprocess.Popen(
         command(toy.root, "figures", "-j", "1"),
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     with process:
         wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
         yield toy, process, int(pid_file.read_text())

@@ -243,7 +243,7 @@ class MLP:
         error = error(preactivations[-1]) if callable(error) else error
         back = self.backward(parameters, preactivations, error)
         weights = tuple(
-            self._gain(layer) * (xp.matrix_transpose(delta) @ x)
+            xp.matrix_transpose(self._gain(layer) * delta) @ x
             for layer, (delta, x) in enumerate(zip(back, inputs, strict=True))
         )
         return NetworkParameters(weights, tuple(self.b_std * xp.sum(delta, axis=-2) for delta in back))
@@ -296,16 +296,16 @@ def train(
     if not steps or steps != sorted(set(steps)):
         raise ValueError(f"record must hold increasing numbers of steps; got {list(record)!r}.")
     xp, (X, y, at) = arrays.promote(X, y, X if at is None else at, like=parameters.weights[0])
+    current = [[xp.asarray(value, copy=True) for value in values] for values in parameters]
     kept, done = [], 0
     for count in steps:
         for _ in range(count - done):
-            gradient = mlp.gradient(parameters, X, lambda outputs: (outputs - y) / X.shape[0])
-            parameters = NetworkParameters(
-                *(
-                    tuple(value - rate * slope for value, slope in zip(values, slopes, strict=True))
-                    for values, slopes in zip(parameters, gradient, strict=True)
-                )
+            step = mlp.gradient(
+                NetworkParameters(*map(tuple, current)), X, lambda outputs: rate / X.shape[0] * (outputs - y)
             )
+            for values, slopes in zip(current, step, strict=True):
+                for layer, slope in enumerate(slopes):
+                    values[layer] -= slope  # in place, since a wide layer fills hundreds of megabytes
         done = count
-        kept.append(mlp.outputs(parameters, at))
-    return TrainingRun(parameters, xp.stack(kept))
+        kept.append(mlp.outputs(NetworkParameters(*map(tuple, current)), at))
+    return TrainingRun(NetworkParameters(*map(tuple, current)), xp.stack(kept))
