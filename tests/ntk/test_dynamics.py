@@ -54,6 +54,23 @@ def test_ridge_is_the_penalised_flow():
     np.testing.assert_allclose(flow.predict([math.inf])[0], K @ limit, rtol=1e-10)
 
 
+def test_the_largest_learning_rate_leaves_one_component_undamped():
+    flow = KernelGradientFlow(K, Y, ridge=3.0)
+    factors = 1.0 - flow.max_learning_rate / 12 * (np.linalg.eigvalsh(K) + 3.0)
+    assert np.max(np.abs(factors)) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_test_points_may_see_what_training_points_do_not_move():
+    flow = KernelGradientFlow(np.diag([2.0, 0.0]), [1.0, 5.0])  # df_*/dt = 5 / 2 for ever
+    assert flow.predict([0.0, 3.0], [[0.0, 1.0]], learning_rate=0.5).ravel().tolist() == [0.0, 3.75]
+
+
+def test_one_start_serves_all_outputs():
+    flow = KernelGradientFlow(K, Y)
+    both = flow.predict(TIMES, f0=np.repeat(F0[:, :1], 2, axis=1))
+    np.testing.assert_array_equal(flow.predict(TIMES, f0=F0[:, :1]), both)
+
+
 @pytest.mark.parametrize("share", [0.5, 1.0, 1.5, 1.99])
 def test_descent_is_the_explicit_loop(share):
     flow = KernelGradientFlow(K, Y)
@@ -71,6 +88,11 @@ def test_descent_beyond_the_edge_diverges_and_says_so():
     with pytest.warns(UserWarning, match="max_learning_rate"):
         late = flow.predict([400], learning_rate=1.05 * flow.max_learning_rate, discrete=True)
     assert np.max(np.abs(late)) > 1e6
+    for share in (1.05, 1.45):
+        with pytest.warns(UserWarning, match="max_learning_rate"):
+            assert not np.any(
+                np.isfinite(flow.predict([math.inf], learning_rate=share * flow.max_learning_rate, discrete=True))
+            )
     calm = flow.predict([math.inf], learning_rate=0.9 * flow.max_learning_rate, discrete=True)
     np.testing.assert_allclose(calm[0], Y, rtol=1e-12)
 

@@ -130,6 +130,16 @@ def test_an_undeclared_kink_is_noticed(q2):
         NTK(shifted, 1).diag(np.eye(2))
 
 
+@pytest.mark.parametrize("factor", [1e-7, 1e7])
+def test_the_size_of_an_activation_does_not_matter(factor):
+    scaled = problem.numerical(
+        lambda x: factor * HARD_TANH.function(x), lambda x: factor * HARD_TANH.derivative(x), HARD_TANH.kinks
+    )
+    for q2 in (1.0, 1.7):
+        large, unit = (dual_activation(activation, 1.0, q2, 0.3) for activation in (scaled, HARD_TANH))
+        np.testing.assert_allclose(np.array(large) / factor**2, unit, rtol=1e-9)
+
+
 def test_zero_variance():
     value, derivative = dual_activation(TANH, 0.0, np.array([0.0, 1.0]), np.zeros(2))
     np.testing.assert_allclose(value, 0.0, atol=1e-12)
@@ -140,7 +150,7 @@ def test_zero_variance():
 def test_two_grids_of_a_mean_square_differ_at_an_undeclared_kink(kink):
     hinge = problem.numerical(lambda x: np.maximum(x - kink, 0.0), lambda x: np.where(x > kink, 1.0, 0.0))
     declared = problem.numerical(hinge.function, hinge.derivative, kinks=(kink,))
-    scales = np.array([1.0, 1.3])
+    scales = np.array([1e-3, 1.0, 1.3])  # the smallest does not see the kink
     expected = pair_means(declared, scales**2, scales**2, scales**2).value
     np.testing.assert_allclose(numerical_dual._mean_squares(declared, scales, declared.function), expected, rtol=1e-12)
     with pytest.raises(NotConverged, match="declare every kink"):
