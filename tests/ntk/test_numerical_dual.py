@@ -5,6 +5,7 @@ import math
 import array_api_strict
 import numpy as np
 import pytest
+from scipy.special import ndtr, owens_t
 
 from tests.ntk.test_dual import by_quadrature
 from theorylab.ntk import problem
@@ -128,6 +129,26 @@ def test_an_undeclared_kink_is_noticed(q2):
         dual_activation(shifted, 1.0, q2, 0.3)
     with pytest.raises(NotConverged, match="declare every kink"):
         NTK(shifted, 1).diag(np.eye(2))
+
+
+@pytest.mark.parametrize("rho", [-0.9, -0.2, 0.5, 0.97])
+@pytest.mark.parametrize(("q1", "q2"), [(1.0, 1.0), (1.0, 0.49)])
+def test_several_kinks_without_symmetry(q1, q2, rho):
+    kinks = (0.3, 1.1)
+    hinges = problem.numerical(
+        lambda x: sum(np.maximum(x - kink, 0.0) for kink in kinks),
+        lambda x: sum(np.where(x > kink, 1.0, 0.0) for kink in kinks),
+        kinks,
+    )
+
+    def both_above(a, b):  # of two standard normals, by Owen's function
+        root = math.sqrt(1.0 - rho**2)
+        tails = 0.5 * (ndtr(-a) + ndtr(-b))
+        return tails - owens_t(a, (b - rho * a) / (a * root)) - owens_t(b, (a - rho * b) / (b * root))
+
+    expected = sum(both_above(a / math.sqrt(q1), b / math.sqrt(q2)) for a in kinks for b in kinks)
+    derivative = dual_activation(hinges, q1, np.array([q2]), np.array([rho * math.sqrt(q1 * q2)])).derivative
+    assert float(derivative[0]) == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("factor", [1e-7, 1e7])
