@@ -10,7 +10,7 @@ import pytest
 import threadpoolctl
 
 from theorylab.ntk import problem
-from theorylab.ntk.theory import NTK, _recursion, _tiles, dual_activation
+from theorylab.ntk.theory import NTK, _nearby, _recursion, _tiles, dual_activation
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = [
@@ -69,25 +69,32 @@ def test_matrix_is_the_recursion_pair_by_pair(activation, depth, W_std, b_std):
     np.testing.assert_allclose(np.stack([nngp, ntk], axis=-1), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("b_std", [0.0, 0.1])
+@pytest.mark.parametrize(("gain", "b_std"), [(1.0, 0.0), (1.0, 0.1), (1.2, 0.6)])
 @pytest.mark.parametrize("depth", [1, 3, 30])
 @pytest.mark.parametrize("slope", [0.0, 0.3, -1.0])
-def test_near_and_opposed_pairs_keep_their_digits(slope, depth, b_std):
-    x = RNG.standard_normal(6)
-    u = RNG.standard_normal(6)
+def test_near_and_opposed_pairs_keep_their_digits(slope, depth, gain, b_std):
+    x, u = np.random.default_rng(1).standard_normal((2, 6))
+    error = 2e-14 * depth  # rounding of the cosines of pairs just too far apart to count as near, layer by layer
     # scaled so that float64 holds x + step * u exactly enough to be the same points in both arithmetics
     Y = np.stack([x + step * u for step in (0.0, 1e-12, 1e-8, 1e-5, 1e-3, 0.1)] + [-x, -x + 1e-9 * u, -2.0 * x])
-    W_std = math.sqrt(2.0 / (1.0 + slope**2))
+    W_std = gain * math.sqrt(2.0 / (1.0 + slope**2))
     kernel = NTK(problem.leaky_relu(slope), depth, W_std, b_std)
     got = np.stack(kernel(x[None, :], Y, get=("nngp", "ntk")), axis=-1)[0]
     expected = np.array([relu_in_60_digits(depth, W_std**2, b_std**2, x, y, slope) for y in Y])
     scale = np.max(np.abs(expected), axis=0)
-    np.testing.assert_allclose(got / scale, expected / scale, rtol=0.0, atol=1e-13)
+    np.testing.assert_allclose(got / scale, expected / scale, rtol=0.0, atol=error)
     # points of other lengths, so that a correlation is not a covariance, and the recursion on whole arrays
     strict = kernel(array_api_strict.asarray(3.0 * x[None, :]), array_api_strict.asarray(0.2 * Y), get=("nngp", "ntk"))
     tiled = kernel(3.0 * x[None, :], 0.2 * Y, get=("nngp", "ntk"))
     for ours, other in zip(tiled, strict, strict=True):
-        np.testing.assert_allclose(ours, np.asarray(other), rtol=0.0, atol=1e-13 * np.max(np.abs(ours)))
+        np.testing.assert_allclose(ours, np.asarray(other), rtol=0.0, atol=error * np.max(np.abs(ours)))
+
+
+def test_the_bend_of_the_dual_keeps_its_digits_at_every_angle():
+    angles = np.concatenate([np.geomspace(1e-9, 0.1, 40), np.linspace(0.1, math.pi, 20)])
+    with mpmath.workdps(60):
+        expected = [float(mpmath.sin(t) - t * mpmath.cos(t)) for t in map(mpmath.mpf, angles)]
+    np.testing.assert_allclose(_nearby._sine_minus_arc(np, angles), expected, rtol=1e-12)
 
 
 def test_symmetric_call_equals_the_general_one():
