@@ -100,6 +100,11 @@ def test_zero_variance_is_safe(name):
     assert np.isfinite(float(dual.derivative))
 
 
+@pytest.mark.parametrize("q", [1e-4, 1.0, 1e4])
+def test_the_largest_covariance_is_taken(q):
+    np.testing.assert_allclose(dual_activation(problem.relu(), q, q, [q, -q]).value, [0.5 * q, 0.0], atol=1e-12 * q)
+
+
 def test_float32_stays():
     q = np.ones(3, dtype=np.float32)
     assert dual_activation(problem.gelu(), q, q, 0.5 * q).value.dtype == np.float32
@@ -111,6 +116,8 @@ def test_float32_stays():
         ((-1.0, 1.0, 0.0), "^q1 must be"),
         ((1.0, math.nan, 0.0), "^q2 must be"),
         ((1.0, 1.0, 1.1), "^c must be at most"),
+        ((9.0, 9.0, -9.1), "^c must be at most"),
+        ((0.01, 0.01, 0.011), "^c must be at most"),
     ],
 )
 def test_impossible_pairs_are_refused(arguments, message):
