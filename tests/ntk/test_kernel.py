@@ -84,10 +84,11 @@ def test_near_and_opposed_pairs_keep_their_digits(slope, depth, gain, b_std):
     scale = np.max(np.abs(expected), axis=0)
     np.testing.assert_allclose(got / scale, expected / scale, rtol=0.0, atol=error)
     # points of other lengths, so that a correlation is not a covariance, and the recursion on whole arrays
-    strict = kernel(array_api_strict.asarray(3.0 * x[None, :]), array_api_strict.asarray(0.2 * Y), get=("nngp", "ntk"))
-    tiled = kernel(3.0 * x[None, :], 0.2 * Y, get=("nngp", "ntk"))
-    for ours, other in zip(tiled, strict, strict=True):
-        np.testing.assert_allclose(ours, np.asarray(other), rtol=0.0, atol=error * np.max(np.abs(ours)))
+    for left, right in ((3.0, 0.2), (0.2, 3.0)):
+        points = left * x[None, :], right * Y
+        tiled, strict = (kernel(*map(xp.asarray, points), get=("nngp", "ntk")) for xp in (np, array_api_strict))
+        for ours, other in zip(tiled, strict, strict=True):
+            np.testing.assert_allclose(ours, np.asarray(other), rtol=0.0, atol=error * np.max(np.abs(ours)))
 
 
 def test_the_bend_of_the_dual_keeps_its_digits_at_every_angle():
@@ -104,6 +105,16 @@ def test_symmetric_call_equals_the_general_one():
     np.testing.assert_allclose(kernel(X), kernel(X, X.copy()), rtol=1e-13)
     np.testing.assert_array_equal(kernel(X), kernel(X).T)
     np.testing.assert_allclose(np.diag(kernel(X)), kernel.diag(X), rtol=1e-14)
+
+
+@pytest.mark.parametrize("b_std", [0.0, 0.2])
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_standard_parameterization_on_the_diagonal(depth, b_std):
+    X = RNG.standard_normal((6, 5))
+    kernel = NTK("erf", depth, 1.3, b_std, parameterization="standard", width=64)
+    pairs = [kernel(x, x.copy()) for x in X]
+    np.testing.assert_allclose(kernel.diag(X), pairs, rtol=1e-13)
+    np.testing.assert_array_equal(np.diag(kernel(X)), kernel.diag(X))
 
 
 @pytest.mark.parametrize("activation", [problem.relu(), problem.gelu()], ids=lambda a: a.name)
@@ -148,16 +159,17 @@ def test_float32_stays_and_is_accurate_at_coinciding_points():
     assert kernel.diag(X).dtype == np.float32
 
 
-def test_standard_parameterization_weights_the_layers_by_fan_in():
+@pytest.mark.parametrize("b_std", [0.0, 0.2])
+def test_standard_parameterization_weights_the_layers_by_fan_in(b_std):
     x, y = RNG.standard_normal((2, 1, 4))
-    w2, b2, width = 1.3**2, 0.2**2, 64
+    w2, b2, width, bias = 1.3**2, b_std**2, 64, float(b_std > 0.0)  # without biases none is trained
     affine = w2 / 4 * float(x[0] @ y[0]) + b2
     q, r = (w2 / 4 * float(v[0] @ v[0]) + b2 for v in (x, y))
     dual = dual_activation(problem.erf(), q, r, affine)
-    expected = width * float(dual.value) + 1.0 + w2 * float(dual.derivative) * (float(x[0] @ y[0]) + 1.0)
-    kernel = NTK("erf", 1, 1.3, 0.2, parameterization="standard", width=width)
+    expected = width * float(dual.value) + bias + w2 * float(dual.derivative) * (float(x[0] @ y[0]) + bias)
+    kernel = NTK("erf", 1, 1.3, b_std, parameterization="standard", width=width)
     assert float(kernel(x, y)[0, 0]) == pytest.approx(expected, rel=1e-13)
-    assert kernel(x, y, get="nngp") == NTK("erf", 1, 1.3, 0.2)(x, y, get="nngp")
+    assert kernel(x, y, get="nngp") == NTK("erf", 1, 1.3, b_std)(x, y, get="nngp")
 
 
 def test_single_points_give_a_float():
