@@ -1,4 +1,4 @@
-"""The array libraries that tests run on, and a deterministic Hypothesis."""
+"""The array libraries that tests run on, a deterministic Hypothesis, and random numbers of each test's own."""
 
 import os
 import zlib

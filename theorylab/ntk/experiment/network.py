@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -296,16 +297,15 @@ def train(
     if not steps or steps != sorted(set(steps)):
         raise ValueError(f"record must hold increasing numbers of steps; got {list(record)!r}.")
     xp, (X, y, at) = arrays.promote(X, y, X if at is None else at, like=parameters.weights[0])
-    current = [[xp.asarray(value, copy=True) for value in values] for values in parameters]
+    parameters = NetworkParameters(*(tuple(xp.asarray(value, copy=True) for value in values) for values in parameters))
     kept, done = [], 0
     for count in steps:
         for _ in range(count - done):
-            step = mlp.gradient(
-                NetworkParameters(*map(tuple, current)), X, lambda outputs: rate / X.shape[0] * (outputs - y)
+            step = mlp.gradient(parameters, X, lambda outputs: rate / X.shape[0] * (outputs - y))
+            # in place where the library allows it, since a wide layer fills hundreds of megabytes
+            parameters = NetworkParameters(
+                *(tuple(map(operator.isub, *both)) for both in zip(parameters, step, strict=True))
             )
-            for values, slopes in zip(current, step, strict=True):
-                for layer, slope in enumerate(slopes):
-                    values[layer] -= slope  # in place, since a wide layer fills hundreds of megabytes
         done = count
-        kept.append(mlp.outputs(NetworkParameters(*map(tuple, current)), at))
-    return TrainingRun(NetworkParameters(*map(tuple, current)), xp.stack(kept))
+        kept.append(mlp.outputs(parameters, at))
+    return TrainingRun(parameters, xp.stack(kept))
